@@ -1,0 +1,67 @@
+# Everything is set up on first use: a virtual environment in .venv, Azurite in node_modules.
+.DEFAULT_GOAL := help
+UV := .tools/bin/uv
+BIN := .venv/bin
+READY := .venv/.ready
+AZURITE := local/azurite/node_modules/.package-lock.json
+
+.PHONY: help
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(UV):
+	@echo "==> creating the tool environment (.tools)"
+	@python3 -m venv .tools
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.9'
+
+$(READY): $(UV) requirements.txt requirements-dev.txt .python-version
+	@echo "==> installing the Python packages (.venv)"
+	@$(UV) venv --quiet --allow-existing .venv
+	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet requirements-dev.txt
+	@echo "$(CURDIR)" > "$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/sluice.pth"
+	@printf '#!%s\nfrom cli.main import main\nmain()\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/sluice && chmod +x $(BIN)/sluice
+	@touch $@
+
+$(AZURITE): $(READY) local/azurite/package.json local/azurite/package-lock.json
+	@echo "==> installing Azurite (local/azurite/node_modules)"
+	@cd local/azurite && "$(CURDIR)/$(BIN)/npm" ci --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) $(AZURITE)  ## Install everything into .venv and local/azurite/node_modules
+
+.PHONY: demo
+demo: setup  ## Run the whole system here on sample feedback and show the results
+	@$(BIN)/sluice demo
+
+.PHONY: up
+up: setup  ## Run the whole system here until Ctrl-C
+	@$(BIN)/sluice up
+
+.PHONY: test
+test: setup  ## Run the fast test suite (under 10 minutes on 2 cores)
+	@$(BIN)/python -m pytest -m "not accept"
+
+.PHONY: lint
+lint: setup  ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: coverage
+coverage: setup  ## Run the fast tests and show which lines they reach
+	@$(BIN)/python -m pytest -m "not accept" --cov --cov-report=term-missing:skip-covered
+
+.PHONY: format
+format: $(READY)  ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: lock
+lock: $(UV)  ## Compile the pinned requirements from pyproject.toml
+	@$(UV) pip compile --quiet --no-header --no-emit-index-url pyproject.toml -o requirements.txt
+	@$(UV) pip compile --quiet --no-header --no-emit-index-url --extra local --extra gguf --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+.PHONY: clean
+clean:  ## Delete what was installed and all local state
+	@rm -rf .venv .tools .sluice local/azurite/node_modules

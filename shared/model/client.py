@@ -1,0 +1,84 @@
+"""The port to language models: one small protocol, and the values that pass through it.
+
+Behaviour (circuit breaking, failover, caching) is added by wrapping a ModelClient in another.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypedDict
+
+
+class ChatMessage(TypedDict):
+    """One message of a conversation, in the form of the chat completions API."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that the endpoint billed for one call."""
+
+    input_tokens: int
+    output_tokens: int
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaHeaders:
+    """What the endpoint said of its quota (`x-ratelimit-*`); None where the header was missing or malformed."""
+
+    limit_tokens: int | None = None
+    remaining_tokens: int | None = None
+    limit_requests: int | None = None
+    remaining_requests: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer of a chat model.
+
+    Attributes:
+        text: the answer; never logged.
+        model: the model that says it answered (the `model` field of the response).
+        finish_reason: "stop", or "length" when the answer was cut at `max_tokens`.
+    """
+
+    text: str
+    model: str
+    finish_reason: str
+    usage: Usage
+    quota: QuotaHeaders = QuotaHeaders()
+    request_id: str | None = None
+
+
+class ModelClient(Protocol):
+    """Anything that answers chat messages."""
+
+    async def chat_completion(
+        self,
+        messages: Sequence[ChatMessage],
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        top_p: float | None = None,
+        frequency_penalty: float | None = None,
+        presence_penalty: float | None = None,
+        stop: str | Sequence[str] | None = None,
+        *,
+        response_format: Mapping[str, Any] | None = None,
+    ) -> Completion:
+        """Make one call: one physical request, never repeated.
+
+        Args:
+            model: the deployment; None means the client's own default.
+            response_format: as in the chat completions API, for example a JSON schema.
+
+        Raises:
+            PermanentError: the same call would fail again.
+            TransientError: a later call may succeed.
+        """
+        ...
