@@ -7,6 +7,8 @@ SluiceError
 │   ├── ModelRequestError       the endpoint rejects the request as such (400, 413, 422)
 │   │   └── UnknownDeploymentError  no such deployment (404)
 │   ├── InvalidOutputError      the model's answer doesn't fit the schema
+│   ├── UnknownQueueError       no queue of this name, or we may not send to it
+│   ├── AbandonedJobError       deliveries or interruptions are used up
 │   └── ConfigurationError      a setting is missing or wrong
 └── TransientError              may succeed later
     ├── RateLimitedError        429
@@ -14,6 +16,7 @@ SluiceError
     ├── ModelTimeoutError       no answer in time, or 408
     ├── ModelUnavailableError   5xx, or the connection failed
     ├── StorageError            blobs or tables
+    │   └── ConflictError       somebody else changed the row first
     └── MessagingError          Service Bus
 
 `code` is stable and meant for programs; the text is for people and never holds a message body or a prompt.
@@ -87,6 +90,18 @@ class ConfigurationError(PermanentError):
     code = "configuration"
 
 
+class UnknownQueueError(PermanentError):
+    """Service Bus has no queue of this name, or we may not send to it."""
+
+    code = "unknown_queue"
+
+
+class AbandonedJobError(PermanentError):
+    """The job was delivered or interrupted too often without an end."""
+
+    code = "abandoned"
+
+
 class TransientError(SluiceError):
     """May succeed later.
 
@@ -140,6 +155,12 @@ class StorageError(TransientError):
     """Blob or table storage failed or can't be reached."""
 
     code = "storage"
+
+
+class ConflictError(StorageError):
+    """Somebody else changed the row since it was read."""
+
+    code = "conflict"
 
 
 class MessagingError(TransientError):

@@ -1,0 +1,33 @@
+"""Reconciles dead-lettered messages with the job store, so that no job is left without an end."""
+
+import azure.functions as func
+
+from functions.decode import dead_letter_reason, delivery
+from shared.bootstrap import services
+from shared.config import feedback_queues
+
+bp = func.Blueprint()
+
+
+@bp.function_name("feedback_intake_dead_letter")
+@bp.service_bus_queue_trigger(
+    arg_name="message",
+    queue_name=f"{feedback_queues().inbox}/$DeadLetterQueue",
+    connection="ServiceBusConnection",
+    data_type=func.DataType.BINARY,
+)
+async def feedback_intake_dead_letter(message: func.ServiceBusMessage) -> None:
+    """A message that could never be taken in becomes a failed job with its original body."""
+    await (await services()).intake.accept("feedback", [delivery(message)], dead_letter=dead_letter_reason(message))
+
+
+@bp.function_name("feedback_run_dead_letter")
+@bp.service_bus_queue_trigger(
+    arg_name="message",
+    queue_name=f"{feedback_queues().run}/$DeadLetterQueue",
+    connection="ServiceBusConnection",
+    data_type=func.DataType.BINARY,
+)
+async def feedback_run_dead_letter(message: func.ServiceBusMessage) -> None:
+    """A job whose run message was given up ends as failed."""
+    await (await services()).failed_jobs.reconcile("feedback", delivery(message), dead_letter_reason(message))

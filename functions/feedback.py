@@ -1,0 +1,16 @@
+"""Runs feedback jobs."""
+
+import azure.functions as func
+
+from shared.bootstrap import services
+from shared.config import feedback_queues
+from shared.messages import RunTicket
+
+bp = func.Blueprint()
+
+
+@bp.function_name("feedback_run")
+@bp.service_bus_queue_trigger(arg_name="message", queue_name=feedback_queues().run, connection="ServiceBusConnection")
+async def feedback_run(message: func.ServiceBusMessage) -> None:
+    """Make one attempt of one feedback job."""
+    await (await services()).runner.run(RunTicket.decode(message.get_body()))

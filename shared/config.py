@@ -1,0 +1,147 @@
+"""Settings: read once, from the environment, here and nowhere else.
+
+Names of the source documents (SERVICE_BUS_NAMESPACE, FEEDBACK_FORM_IN_QUEUE, ...) are accepted beside our own.
+Local and cloud differ by these values only.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared.errors import ConfigurationError
+
+DEFAULT_API_VERSION = "2024-10-21"  # the newest GA data-plane version of Azure OpenAI before the v1 path
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach a service: a connection string, or an address with this app's managed identity.
+
+    Attributes:
+        address: `https://...` of the storage service, or the fully qualified Service Bus namespace.
+        client_id: of a user-assigned identity; None means the default credential.
+    """
+
+    connection_string: str | None = field(default=None, repr=False)
+    address: str | None = None
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """The Service Bus queues of one kind of job."""
+
+    inbox: str
+    run: str
+    outbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. docs/configuration.md lists the names, defaults and effects.
+
+    The openai settings may be missing where no model is called, as on the command line.
+    """
+
+    blobs: Connection
+    tables: Connection
+    service_bus: Connection
+    feedback: Queues
+    openai_endpoint: str | None
+    openai_api_version: str
+    openai_deployment: str | None
+    openai_api_key: str | None = field(repr=False)
+    openai_base_model: str | None
+    openai_timeout_s: float
+    feedback_profile: Path | None
+    max_text_chars: int
+    max_body_bytes: int
+    max_attempts: int
+    app_id: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
+        """Read and check the settings.
+
+        Raises:
+            ConfigurationError: names the setting that is missing or wrong, and what to set.
+        """
+        reader = _Reader(os.environ if env is None else env)
+        profile = reader.text("FEEDBACK_PROFILE")
+        return cls(
+            blobs=reader.storage("blob"),
+            tables=reader.storage("table"),
+            service_bus=reader.service_bus(),
+            feedback=feedback_queues(env),
+            openai_endpoint=reader.text("AZURE_OPENAI_ENDPOINT"),
+            openai_api_version=reader.text("AZURE_OPENAI_API_VERSION") or DEFAULT_API_VERSION,
+            openai_deployment=reader.text("AZURE_OPENAI_DEPLOYMENT_NAME"),
+            openai_api_key=reader.text("AZURE_OPENAI_API_KEY"),
+            openai_base_model=reader.text("AZURE_OPENAI_BASE_MODEL"),
+            openai_timeout_s=reader.number("AZURE_OPENAI_TIMEOUT_S", 60.0, low=1.0, high=600.0),
+            feedback_profile=Path(profile) if profile else None,
+            max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
+            max_body_bytes=int(reader.number("SLUICE_MAX_BODY_BYTES", 4_000_000, low=1_000, high=100_000_000)),
+            max_attempts=int(reader.number("SLUICE_MAX_ATTEMPTS", 5, low=1, high=20)),
+            app_id=reader.text("SLUICE_APP_ID") or "default",
+        )
+
+
+def feedback_queues(env: Mapping[str, str] | None = None) -> Queues:
+    """The queues of feedback jobs. Needed when the app is indexed, so every name has a default."""
+    reader = _Reader(os.environ if env is None else env)
+    return Queues(
+        inbox=reader.text("FEEDBACK_IN_QUEUE", "FEEDBACK_FORM_IN_QUEUE") or "feedback-in",
+        run=reader.text("FEEDBACK_RUN_QUEUE") or "feedback-run",
+        outbox=reader.text("FEEDBACK_OUT_QUEUE", "FEEDBACK_FORM_OUT_QUEUE") or "feedback-out",
+    )
+
+
+class _Reader:
+    """Typed look-ups with errors that name the setting."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+
+    def text(self, *names: str) -> str | None:
+        return next((value for name in names if (value := self._env.get(name, "").strip())), None)
+
+    def number(self, name: str, default: float, *, low: float, high: float) -> float:
+        raw = self.text(name)
+        if raw is None:
+            return default
+        try:
+            value = float(raw)
+        except ValueError:
+            raise ConfigurationError(f"The setting {name} must be a number, not {raw!r}.", field=name) from None
+        if not low <= value <= high:
+            raise ConfigurationError(f"The setting {name} must be from {low:g} to {high:g}, not {raw}.", field=name)
+        return value
+
+    def storage(self, service: str) -> Connection:
+        """AzureWebJobsStorage, as the Functions host reads it: connection string, service address or account name."""
+        name = "AzureWebJobsStorage"
+        account = self.text(f"{name}__accountName", "AZURE_STORAGE_ACCOUNT")
+        address = self.text(f"{name}__{service}ServiceUri") or (
+            f"https://{account}.{service}.core.windows.net" if account else None
+        )
+        connection_string = self.text(name)
+        if connection_string is None and address is None:
+            raise ConfigurationError(
+                f"No storage account is set: give {name} (connection string), {name}__accountName "
+                f"or {name}__{service}ServiceUri.",
+                field=name,
+            )
+        return Connection(connection_string, address, self.text(f"{name}__clientId"))
+
+    def service_bus(self) -> Connection:
+        name = "ServiceBusConnection"
+        connection_string = self.text(name)
+        address = self.text(f"{name}__fullyQualifiedNamespace", "SERVICE_BUS_NAMESPACE")
+        if connection_string is None and address is None:
+            raise ConfigurationError(
+                f"No Service Bus namespace is set: give {name} (connection string) or {name}__fullyQualifiedNamespace.",
+                field=name,
+            )
+        return Connection(connection_string, address, self.text(f"{name}__clientId"))

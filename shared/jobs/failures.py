@@ -1,0 +1,111 @@
+"""Jobs that didn't end well: dead letters are reconciled with the store; failed jobs are replayed or discarded."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from shared.errors import AbandonedJobError, ConflictError, InvalidMessageError
+from shared.jobs.intake import Delivery, Intake
+from shared.jobs.kinds import JobKind
+from shared.jobs.lifecycle import Publish, Requeue, on_duplicate, replayed
+from shared.jobs.publisher import Publisher
+from shared.jobs.record import JobRecord, JobState
+from shared.jobs.store import JobStore
+from shared.messages import RunTicket
+from shared.storage.payloads import PayloadStore
+from shared.telemetry.events import log_event
+
+logger = logging.getLogger(__name__)
+
+
+class FailedJobs:
+    """Everything that can be done about a job that failed."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        payloads: PayloadStore,
+        publisher: Publisher,
+        intake: Intake,
+        kinds: Mapping[str, JobKind],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._payloads = payloads
+        self._publisher = publisher
+        self._intake = intake
+        self._kinds = kinds
+        self._clock = clock
+
+    async def reconcile(self, kind: str, delivery: Delivery, reason: str) -> None:
+        """A message on a run queue was dead-lettered: if it was its job's current one, the job ends as failed.
+
+        What isn't one of our run messages becomes a failed job of its own, so that it is kept and seen.
+
+        Raises:
+            StorageError, MessagingError: the dead letter has to be delivered again.
+        """
+        try:
+            ticket = RunTicket.decode(delivery.body)
+        except InvalidMessageError:
+            await self._intake.accept(kind, [delivery], dead_letter=reason)
+            return
+        record = await self._store.get(ticket.kind, ticket.job_id)
+        if record is None:
+            log_event(logger, "dead_letter_of_unknown_job", level=logging.WARNING, job_id=ticket.job_id)
+            return
+        if ticket.booking == record.booking and not record.state.final:
+            error = AbandonedJobError(f"Service Bus dead-lettered the run message: {reason}")
+            log_event(logger, "job_dead_lettered", level=logging.WARNING, job_id=ticket.job_id, kind=ticket.kind)
+            await self._publisher.end(await self._publisher.failed(record, error))
+            return
+        decision = on_duplicate(record)
+        if isinstance(decision, Publish):
+            await self._publisher.publish(record)
+        elif isinstance(decision, Requeue):
+            await self._publisher.send_tickets(record.kind, [record])
+
+    async def body(self, record: JobRecord) -> bytes:
+        """The original message body."""
+        return await self._payloads.load(record.body)
+
+    async def outcome(self, record: JobRecord) -> bytes | None:
+        """The stored outcome as JSON, if there is one."""
+        return await self._payloads.load(record.outcome) if record.outcome else None
+
+    async def replay(self, record: JobRecord, body: bytes | None = None) -> JobRecord:
+        """Run a failed job again, from its original body or a mended one.
+
+        Raises:
+            InvalidMessageError: the body is not valid: nothing is changed.
+            ConflictError: the job isn't failed any more.
+        """
+        if record.state is JobState.PENDING and body is None:
+            # An earlier replay was cut off before its run message was sent.
+            await self._publisher.send_tickets(record.kind, [record])
+            return record
+        if record.state is not JobState.FAILED:
+            raise ConflictError(f"The job {record.job_id} is {record.state}, not failed.")
+        if body is None and record.claim_check is not None:
+            body = await self._payloads.claim(record.claim_check, record.claim_check_sha256)
+        checked = body if body is not None else await self.body(record)
+        self._kinds[record.kind].decode(checked)
+        again = replayed(record, self._clock())
+        if body is not None:
+            payload = await self._payloads.keep(f"{record.blob_prefix}/body", body)
+            again = again.changed(again.updated_at, body=payload, claim_check=None, claim_check_sha256=None)
+        again = await self._store.update(again)
+        await self._publisher.send_tickets(again.kind, [again])
+        log_event(logger, "job_replayed", job_id=record.job_id, kind=record.kind, replay=again.replay)
+        return again
+
+    async def discard(self, record: JobRecord) -> JobRecord:
+        """Take a failed job off the list of failures. Its record and outcome stay.
+
+        Raises:
+            ConflictError: the job isn't failed any more.
+        """
+        if record.state is not JobState.FAILED:
+            raise ConflictError(f"The job {record.job_id} is {record.state}, not failed.")
+        log_event(logger, "job_discarded", job_id=record.job_id, kind=record.kind)
+        return await self._store.update(record.changed(self._clock(), state=JobState.CANCELLED))

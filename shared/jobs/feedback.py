@@ -1,0 +1,75 @@
+"""Feedback jobs: what a customer says -> sentiment, category, hashtags, summary, action, urgency, language."""
+
+from typing import Any
+
+from shared.config import Queues
+from shared.jobs.feedback_profile import FeedbackProfile
+from shared.jobs.kinds import Draft
+from shared.messages import FeedbackRequest, to_json
+from shared.model.client import ChatMessage, ModelClient
+from shared.model.prompts import fence, format_prompt
+from shared.model.structured import parse_output, repair_messages, response_format_for
+
+
+class FeedbackJob:
+    """Implements JobKind.
+
+    Args:
+        profile: prompt, categories, hashtags and output schema.
+        max_text_chars: longest text that is accepted.
+    """
+
+    name = "feedback"
+
+    def __init__(self, profile: FeedbackProfile, queues: Queues, max_text_chars: int) -> None:
+        self.queues = queues
+        self._profile = profile
+        self._max_text_chars = max_text_chars
+
+    def decode(self, body: bytes) -> FeedbackRequest:
+        """See JobKind."""
+        return FeedbackRequest.decode(body, self._max_text_chars)
+
+    async def run(self, request: FeedbackRequest, *, model: ModelClient, draft: Draft | None = None) -> dict[str, Any]:
+        """See JobKind."""
+        messages = self.messages(request)
+        if draft is not None:
+            messages = repair_messages(messages, draft.output, draft.error)
+        completion = await model.chat_completion(
+            messages,
+            max_tokens=self._profile.max_tokens,
+            temperature=self._profile.temperature,
+            response_format=response_format_for("feedback", self._profile.schema_sent),
+        )
+        output = parse_output(completion.text, self._profile.schema_checked, completion.finish_reason)
+        return self._result(request, output)
+
+    def messages(self, request: FeedbackRequest) -> list[ChatMessage]:
+        """The prompt for one request."""
+        prompt = self._profile.prompt
+        listed = {
+            "categories": "\n".join(f"- {name}: {text}" for name, text in self._profile.categories.items()),
+            "hashtags": "\n".join(f"- {name}: {tag.description}" for name, tag in self._profile.hashtags.items()),
+        }
+
+        def user(text: str, details: str) -> dict[str, str]:
+            return {"feedback": fence(text), "details": details}
+
+        known = {"language": request.language, "source": request.source, "rating": request.rating}
+        details = to_json({name: value for name, value in known.items() if value is not None})
+        examples = [
+            (format_prompt("", prompt.user, user(e.text, "{}"))[-1]["content"], to_json(e.output))
+            for e in prompt.examples
+        ]
+        return format_prompt(prompt.system, prompt.user, listed | user(request.text, details), examples)
+
+    def _result(self, request: FeedbackRequest, output: dict[str, Any]) -> dict[str, Any]:
+        result = dict(output)
+        if isinstance(result.get("hashtags"), list):
+            result["hashtags"] = self._profile.mapping.map(result["hashtags"], self._profile.max_hashtags)
+        echo = {"feedback_id": request.feedback_id, "metadata": request.metadata}
+        return {
+            **{name: value for name, value in echo.items() if value is not None},
+            **result,
+            "profile_version": self._profile.version,
+        }

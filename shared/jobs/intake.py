@@ -1,0 +1,119 @@
+"""Takes jobs in: checks them, stores each once, and passes the good ones on."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.errors import AbandonedJobError, PermanentError, SluiceError
+from shared.jobs.kinds import JobKind
+from shared.jobs.lifecycle import Publish, Requeue, on_duplicate
+from shared.jobs.publisher import Publisher
+from shared.jobs.record import JobRecord
+from shared.jobs.store import JobStore
+from shared.messages import Envelope
+from shared.storage.payloads import PayloadStore
+from shared.telemetry.events import log_event
+
+_CONCURRENCY = 16
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message from an in queue."""
+
+    envelope: Envelope
+    body: bytes
+
+
+class Intake:
+    """Accepts messages. It raises only where storage or messaging fails; delivering them again is harmless."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        payloads: PayloadStore,
+        publisher: Publisher,
+        kinds: Mapping[str, JobKind],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._payloads = payloads
+        self._publisher = publisher
+        self._kinds = kinds
+        self._clock = clock
+
+    async def accept(self, kind: str, deliveries: Sequence[Delivery], *, dead_letter: str | None = None) -> None:
+        """Take a batch in.
+
+        Args:
+            dead_letter: the reason, where the messages come from the dead-letter queue of the in queue: jobs that are
+                not known yet then end as failed.
+
+        Raises:
+            StorageError, MessagingError: what was stored stays; the batch may be delivered again.
+        """
+        turns = asyncio.Semaphore(_CONCURRENCY)
+
+        async def one(delivery: Delivery) -> JobRecord | None:
+            async with turns:
+                return await self._accept_one(kind, delivery, dead_letter)
+
+        results = await asyncio.gather(*(one(d) for d in deliveries), return_exceptions=True)
+        await self._publisher.send_tickets(kind, [r for r in results if isinstance(r, JobRecord)])
+        if failed := next((r for r in results if isinstance(r, BaseException)), None):
+            raise failed
+
+    async def _accept_one(self, kind: str, delivery: Delivery, dead_letter: str | None) -> JobRecord | None:
+        """Store one job. Returns its record where a run message has to be sent."""
+        now = self._clock()
+        error: SluiceError | None = None
+        body = delivery.body
+        try:
+            if dead_letter is not None:
+                raise AbandonedJobError(f"Service Bus dead-lettered the message: {dead_letter}")
+            body = await self._body(delivery)
+            self._kinds[kind].decode(body)
+        except PermanentError as caught:
+            error = caught
+        prefix = JobRecord.prefix(kind, delivery.envelope.job_id)
+        payload = await self._payloads.keep(f"{prefix}/body", body)
+        record = JobRecord.new(kind, delivery.envelope, payload, now)
+        if error is not None:
+            record = await self._publisher.failed(record, error)
+        stored = await self._store.add(record)
+        if stored is None:
+            return await self._resume(kind, delivery.envelope.job_id)
+        log_event(
+            logger,
+            "job_accepted" if error is None else "job_rejected",
+            level=logging.INFO if error is None else logging.WARNING,
+            job_id=stored.job_id,
+            kind=kind,
+            app_id=stored.app_id,
+            reason=stored.error_code,
+        )
+        if error is None:
+            return stored
+        await self._publisher.publish(stored)
+        return None
+
+    async def _resume(self, kind: str, job_id: str) -> JobRecord | None:
+        """The job is known already: finish the step that was cut off, if one was."""
+        record = await self._store.get(kind, job_id)
+        if record is None:  # removed in this moment: it was known, so it has had its end
+            return None
+        decision = on_duplicate(record)
+        if isinstance(decision, Publish):
+            await self._publisher.publish(record)
+        log_event(logger, "job_known", job_id=job_id, kind=kind, state=str(record.state))
+        return record if isinstance(decision, Requeue) else None
+
+    async def _body(self, delivery: Delivery) -> bytes:
+        envelope = delivery.envelope
+        if envelope.claim_check is None:
+            return delivery.body
+        return await self._payloads.claim(envelope.claim_check, envelope.claim_check_sha256)

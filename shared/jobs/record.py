@@ -1,0 +1,177 @@
+"""The record of one job: what the job store keeps, and its form as a table row."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from shared.messages import Envelope, Priority, RunTicket
+from shared.storage.payloads import Payload
+
+ROW_VERSION = 1
+_MESSAGE_ID_LIMIT_CHARS = 128  # Service Bus quotas
+
+
+class JobState(StrEnum):
+    """pending -> admitted -> running -> succeeded | failed | cancelled."""
+
+    PENDING = "pending"
+    ADMITTED = "admitted"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """One job.
+
+    Attributes:
+        body: the original message body, kept whatever becomes of the job.
+        attempt: the attempt that runs, or runs next; from 1. A replay starts again at 1.
+        booking: number of the permission to make one model call. Each is spent once; it grows with every attempt,
+            interruption and replay.
+        interruptions: how often a run ended without a word (a crash, or a lost lock).
+        draft: an answer that didn't fit the schema, for the one repair call; `draft_error` says why.
+        not_before: earliest start of the next attempt.
+        outcome: the stored Outcome, as JSON.
+        failure_key: row of the failure index, while the job is failed.
+        etag: of the row that this was read from.
+    """
+
+    kind: str
+    job_id: str
+    body: Payload
+    created_at: datetime
+    updated_at: datetime
+    state: JobState = JobState.PENDING
+    attempt: int = 1
+    booking: int = 1
+    interruptions: int = 0
+    replay: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    app_id: str | None = None
+    priority: Priority = Priority.NORMAL
+    run_id: str | None = None
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    traceparent: str | None = None
+    claim_check: str | None = None
+    claim_check_sha256: str | None = None
+    draft: Payload | None = None
+    draft_error: str | None = None
+    not_before: datetime | None = None
+    outcome: Payload | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    failure_key: str | None = None
+    published_at: datetime | None = None
+    etag: str | None = None
+
+    @classmethod
+    def new(cls, kind: str, envelope: Envelope, body: Payload, now: datetime) -> "JobRecord":
+        """A pending job."""
+        return cls(
+            kind=kind,
+            job_id=envelope.job_id,
+            body=body,
+            created_at=now,
+            updated_at=now,
+            app_id=envelope.app_id,
+            priority=envelope.priority,
+            run_id=envelope.run_id,
+            correlation_id=envelope.correlation_id,
+            reply_to=envelope.reply_to,
+            traceparent=envelope.traceparent,
+            claim_check=envelope.claim_check,
+            claim_check_sha256=envelope.claim_check_sha256,
+        )
+
+    @property
+    def ticket(self) -> RunTicket:
+        """What lets the next attempt run."""
+        return RunTicket(self.kind, self.job_id, self.attempt, self.booking)
+
+    @property
+    def run_message_id(self) -> str:
+        """`{job}:{attempt}:{booking}`: sending it twice is harmless under duplicate detection."""
+        return _message_id(self.job_id, f"{self.attempt}:{self.booking}")
+
+    @property
+    def blob_prefix(self) -> str:
+        """Where the job's large payloads are."""
+        return self.prefix(self.kind, self.job_id)
+
+    @staticmethod
+    def prefix(kind: str, job_id: str) -> str:
+        """As blob_prefix, for a job that has no record yet."""
+        return f"{kind}/{row_key(job_id)}"
+
+    @property
+    def outcome_message_id(self) -> str:
+        """`{job}:{replay}`."""
+        return _message_id(self.job_id, str(self.replay))
+
+    def to_row(self) -> dict[str, Any]:
+        """As a table entity. Payloads become three columns each; None is left out."""
+        row: dict[str, Any] = {
+            "PartitionKey": partition_key(self.kind, self.job_id),
+            "RowKey": row_key(self.job_id),
+            "v": ROW_VERSION,
+        }
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is None or field.name == "etag":
+                continue
+            if isinstance(value, Payload):
+                row[f"{field.name}_size"] = value.size
+                row[f"{field.name}_sha256"] = value.sha256
+                if value.inline is not None:
+                    row[f"{field.name}_inline"] = value.inline
+                else:
+                    row[f"{field.name}_blob"] = value.blob
+            else:
+                row[field.name] = str(value) if isinstance(value, StrEnum) else value
+        return row
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any], etag: str | None) -> "JobRecord":
+        """Read a table entity. Columns of newer versions are ignored."""
+        values: dict[str, Any] = {f.name: row[f.name] for f in fields(cls) if row.get(f.name) is not None}
+        for name in ("body", "draft", "outcome"):
+            if f"{name}_size" in row:
+                inline, blob = row.get(f"{name}_inline"), row.get(f"{name}_blob")
+                values[name] = Payload(row[f"{name}_size"], row[f"{name}_sha256"], inline=inline, blob=blob)
+        values["state"] = JobState(values["state"])
+        values["priority"] = Priority(values["priority"])
+        return cls(**values, etag=etag)
+
+    def changed(self, now: datetime, **changes: Any) -> "JobRecord":
+        """A copy with these changes, to be written over the row that this was read from."""
+        return replace(self, updated_at=now, **changes)
+
+
+def partition_key(kind: str, job_id: str) -> str:
+    """256 partitions per kind: a partition of a table serves about 2,000 entities a second (Table storage targets)."""
+    return f"{kind}-{hashlib.sha256(job_id.encode()).hexdigest()[:2]}"
+
+
+def row_key(job_id: str) -> str:
+    """The job id in characters that table keys and blob names allow, reversibly."""
+    return re.sub(r"[^A-Za-z0-9._~-]", lambda m: "".join(f"={byte:02X}" for byte in m[0].encode()), job_id)
+
+
+def _message_id(job_id: str, suffix: str) -> str:
+    whole = f"{job_id}:{suffix}"
+    if len(whole) <= _MESSAGE_ID_LIMIT_CHARS:
+        return whole
+    return f"{hashlib.sha256(job_id.encode()).hexdigest()}:{suffix}"

@@ -1,0 +1,155 @@
+"""Runs one attempt of one job: spends the booking, calls the model once, stores what came of it."""
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from shared.errors import ConflictError, InvalidOutputError, PermanentError, SluiceError
+from shared.jobs.kinds import Draft, JobKind
+from shared.jobs.lifecycle import Begin, Fail, Ignore, Publish, Requeue, on_error, on_ticket
+from shared.jobs.publisher import Publisher
+from shared.jobs.record import JobRecord
+from shared.jobs.store import JobStore
+from shared.messages import RunTicket
+from shared.model.client import ModelClient
+from shared.model.metering import MeteredModelClient
+from shared.resilience.retry import RetryPolicy
+from shared.storage.payloads import PayloadStore
+from shared.telemetry.events import log_event
+
+_CONFLICT_LIMIT = 5
+
+logger = logging.getLogger(__name__)
+
+
+class InternalError(PermanentError):
+    """The code of this kind of job has a fault."""
+
+    code = "internal"
+
+
+class JobRunner:
+    """Makes attempts. Only failing storage or messaging raises; Service Bus then delivers the ticket again."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        payloads: PayloadStore,
+        publisher: Publisher,
+        kinds: Mapping[str, JobKind],
+        model: ModelClient,
+        policy: RetryPolicy,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._payloads = payloads
+        self._publisher = publisher
+        self._kinds = kinds
+        self._model = model
+        self._policy = policy
+        self._clock = clock
+
+    async def run(self, ticket: RunTicket) -> None:
+        """Do what this ticket asks for: usually one attempt of its job.
+
+        Raises:
+            StorageError, MessagingError: the ticket has to be delivered again.
+        """
+        for _ in range(_CONFLICT_LIMIT):
+            record = await self._store.get(ticket.kind, ticket.job_id)
+            decision = on_ticket(record, ticket, self._clock())
+            try:
+                match decision:
+                    case Begin(record):
+                        await self._attempt(await self._store.update(record))
+                    case Requeue(record, changed):
+                        await self._requeue(record, changed=changed)
+                    case Fail(record, error):
+                        await self._publisher.end(await self._publisher.failed(record, error))
+                    case Publish(record):
+                        await self._publisher.publish(record)
+                    case Ignore(reason):
+                        log_event(logger, "ticket_ignored", job_id=ticket.job_id, kind=ticket.kind, reason=reason)
+            except ConflictError:
+                continue  # somebody else moved the job on: look again
+            return
+        raise ConflictError(f"The job {ticket.job_id} keeps changing.")
+
+    async def _attempt(self, record: JobRecord) -> None:
+        kind = self._kinds[record.kind]
+        model = MeteredModelClient(self._model)
+        log_event(logger, "job_started", job_id=record.job_id, kind=record.kind, attempt=record.attempt)
+        try:
+            request = kind.decode(await self._payloads.load(record.body))
+            result = await kind.run(request, model=model, draft=await self._draft(record))
+        except SluiceError as error:
+            await self._on_error(_metered(record, model), error, model)
+        except Exception as fault:
+            # Its text may quote the body, so only where it happened is logged.
+            frames = " < ".join(f"{f.name}:{f.lineno}" for f in reversed(traceback.extract_tb(fault.__traceback__)))
+            log_event(logger, "job_fault", level=logging.ERROR, job_id=record.job_id, where=frames)
+            internal = InternalError(
+                f"The job's code failed with {type(fault).__name__}; the log event job_fault says where."
+            )
+            await self._on_error(_metered(record, model), internal, model)
+        else:
+            ended = await self._publisher.succeeded(_metered(record, model), result, model.model)
+            log_event(logger, "job_succeeded", job_id=record.job_id, kind=record.kind, attempt=record.attempt)
+            await self._publisher.end(ended)
+
+    async def _on_error(self, record: JobRecord, error: SluiceError, model: MeteredModelClient) -> None:
+        record, draft_kept = await self._keep_draft(record, error)
+        decision = on_error(record, error, self._policy, self._clock(), draft_kept=draft_kept)
+        if isinstance(decision, Requeue):
+            log_event(
+                logger,
+                "job_requeued",
+                level=logging.WARNING,
+                job_id=record.job_id,
+                kind=record.kind,
+                attempt=record.attempt,
+                reason=error.code,
+            )
+            try:
+                await self._requeue(decision.record, changed=True)
+            except ConflictError:
+                # The lock was lost and another delivery has taken over: the next attempt is its business.
+                log_event(logger, "attempt_superseded", job_id=record.job_id, kind=record.kind)
+            return
+        log_event(
+            logger,
+            "job_failed",
+            level=logging.WARNING,
+            job_id=record.job_id,
+            kind=record.kind,
+            attempt=record.attempt,
+            reason=error.code,
+        )
+        await self._publisher.end(await self._publisher.failed(record, error, model.model))
+
+    async def _requeue(self, record: JobRecord, *, changed: bool) -> None:
+        if changed:
+            record = await self._store.update(record)
+        await self._publisher.send_tickets(record.kind, [record])
+
+    async def _draft(self, record: JobRecord) -> Draft | None:
+        if record.draft is None:
+            return None
+        output = (await self._payloads.load(record.draft)).decode()
+        return Draft(output, record.draft_error or "")
+
+    async def _keep_draft(self, record: JobRecord, error: SluiceError) -> tuple[JobRecord, bool]:
+        """Keep an invalid answer for the one repair call, unless this was the repair."""
+        if not isinstance(error, InvalidOutputError) or record.draft is not None:
+            return record, False
+        draft = await self._payloads.keep(f"{record.blob_prefix}/draft", error.output.encode("utf-8", "replace"))
+        return record.changed(record.updated_at, draft=draft, draft_error=str(error)[:1000]), True
+
+
+def _metered(record: JobRecord, model: MeteredModelClient) -> JobRecord:
+    return record.changed(
+        record.updated_at,
+        input_tokens=record.input_tokens + model.usage.input_tokens,
+        output_tokens=record.output_tokens + model.usage.output_tokens,
+    )

@@ -1,0 +1,148 @@
+"""The job store: one table row per job, an index of the failed ones. Optimistic concurrency by ETag."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.data.tables import UpdateMode
+
+from shared.errors import ConflictError
+from shared.jobs.record import JobRecord, JobState, partition_key, row_key
+from shared.storage.azure import storage_errors
+
+if TYPE_CHECKING:
+    from azure.data.tables.aio import TableClient, TableServiceClient
+
+JOBS_TABLE = "sluicejobs"
+FAILURES_TABLE = "sluicefailures"
+_LAST_MS = 10**13 - 1
+
+
+class JobStore(Protocol):
+    """Keeps job records. All methods raise StorageError when storage fails."""
+
+    async def add(self, record: JobRecord) -> JobRecord | None:
+        """Insert if absent. Returns the stored record, or None where the job is already known."""
+        ...
+
+    async def get(self, kind: str, job_id: str) -> JobRecord | None: ...
+
+    async def update(self, record: JobRecord) -> JobRecord:
+        """Write a changed record over the row that it was read from.
+
+        Raises:
+            ConflictError: the row has changed since, or is gone.
+        """
+        ...
+
+    async def remove(self, record: JobRecord) -> None: ...
+
+    def failures(self, kind: str) -> AsyncIterator[JobRecord]:
+        """The failed jobs of a kind, newest first."""
+        ...
+
+
+class TableJobStore:
+    """Implements JobStore on Azure Tables.
+
+    The index entry of a failed job is written before its row says so and removed after the row stops saying so:
+    a crash in between leaves an entry too many, never one too few, and readers check the row.
+    """
+
+    def __init__(self, service: "TableServiceClient") -> None:
+        self._service = service
+        self._jobs: TableClient = service.get_table_client(JOBS_TABLE)
+        self._failures: TableClient = service.get_table_client(FAILURES_TABLE)
+
+    async def prepare(self) -> None:
+        """Create the tables if they are missing."""
+        async with storage_errors("Creating the job tables"):
+            for name in (JOBS_TABLE, FAILURES_TABLE):
+                await self._service.create_table_if_not_exists(name)
+
+    async def add(self, record: JobRecord) -> JobRecord | None:
+        """See JobStore. After a lost answer the SDK's own retry makes this None although the row is ours."""
+        record = await self._index(record)
+        async with storage_errors("Storing a job"):
+            try:
+                meta = await self._jobs.create_entity(record.to_row())
+            except ResourceExistsError:
+                return None
+        return JobRecord.from_row(record.to_row(), meta["etag"])
+
+    async def get(self, kind: str, job_id: str) -> JobRecord | None:
+        """See JobStore."""
+        return await self._read(partition_key(kind, job_id), row_key(job_id))
+
+    async def update(self, record: JobRecord) -> JobRecord:
+        """See JobStore."""
+        old_key = record.failure_key
+        record = await self._index(record)
+        async with storage_errors("Updating a job"):
+            try:
+                meta = await self._jobs.update_entity(
+                    record.to_row(),
+                    mode=UpdateMode.REPLACE,
+                    etag=record.etag,
+                    match_condition=MatchConditions.IfNotModified,
+                )
+            except ResourceNotFoundError:
+                raise ConflictError("Updating a job: it was deleted meanwhile.") from None
+        if old_key and record.failure_key is None:
+            await self._unindex(record.kind, old_key)
+        return JobRecord.from_row(record.to_row(), meta["etag"])
+
+    async def remove(self, record: JobRecord) -> None:
+        """Delete the row."""
+        async with storage_errors("Deleting a job"):
+            await self._jobs.delete_entity(partition_key(record.kind, record.job_id), row_key(record.job_id))
+        if record.failure_key:
+            await self._unindex(record.kind, record.failure_key)
+
+    async def failures(self, kind: str) -> AsyncIterator[JobRecord]:
+        """See JobStore."""
+        async with storage_errors("Listing failed jobs"):
+            async for entry in self._failures.query_entities("PartitionKey eq @kind", parameters={"kind": kind}):
+                record = await self._read(entry["job_partition"], entry["job_row"])
+                if record and record.state is JobState.FAILED and record.failure_key == entry["RowKey"]:
+                    yield record
+
+    async def _read(self, partition: str, row: str) -> JobRecord | None:
+        async with storage_errors("Reading a job"):
+            try:
+                entity = await self._jobs.get_entity(partition, row)
+            except ResourceNotFoundError:
+                return None
+        return JobRecord.from_row(entity, entity.metadata["etag"])
+
+    async def _index(self, record: JobRecord) -> JobRecord:
+        """Give a failed job its index entry, and a job that isn't failed none."""
+        if record.state is not JobState.FAILED:
+            return record.changed(record.updated_at, failure_key=None)
+        if record.failure_key is not None:
+            return record
+        key = failure_key(record.updated_at, record.job_id, record.replay)
+        async with storage_errors("Indexing a failed job"):
+            await self._failures.upsert_entity(
+                {
+                    "PartitionKey": record.kind,
+                    "RowKey": key,
+                    "job_partition": partition_key(record.kind, record.job_id),
+                    "job_row": row_key(record.job_id),
+                }
+            )
+        return record.changed(record.updated_at, failure_key=key)
+
+    async def _unindex(self, kind: str, key: str) -> None:
+        async with storage_errors("Removing a failed job from the index"):
+            try:
+                await self._failures.delete_entity(kind, key)
+            except ResourceNotFoundError:
+                return
+
+
+def failure_key(failed_at: datetime, job_id: str, replay: int) -> str:
+    """Row key that sorts the newest failure first."""
+    return f"{_LAST_MS - int(failed_at.timestamp() * 1000):013d}-{row_key(job_id)}-{replay}"

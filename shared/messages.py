@@ -1,0 +1,214 @@
+"""What comes in and what goes out: the forms of messages, and their decoding with errors that name the field."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+
+from shared.errors import InvalidMessageError
+
+JSON_CONTENT = "application/json"
+FAILURE_TEXT_LIMIT_CHARS = 1_000
+
+
+class Priority(StrEnum):
+    """Whose turn it is within one app."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a Service Bus message says about a job beside its body.
+
+    Attributes:
+        job_id: the producer's message id.
+        reply_to: the queue that wants the outcome instead of the kind's own out queue.
+        claim_check: name of a blob that holds the body, where the message doesn't.
+    """
+
+    job_id: str
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    app_id: str | None = None
+    priority: Priority = Priority.NORMAL
+    run_id: str | None = None
+    traceparent: str | None = None
+    claim_check: str | None = None
+    claim_check_sha256: str | None = None
+
+    @classmethod
+    def from_message(
+        cls,
+        message_id: str,
+        properties: Mapping[str, object],
+        *,
+        correlation_id: str | None = None,
+        reply_to: str | None = None,
+    ) -> "Envelope":
+        """Read the envelope. A property that isn't understood is left out rather than refused."""
+
+        def text(name: str) -> str | None:
+            value = properties.get(name)
+            return str(value)[:512] if value not in (None, "") else None
+
+        priority = text("priority")
+        return cls(
+            job_id=message_id,
+            correlation_id=correlation_id or None,
+            reply_to=reply_to or None,
+            app_id=text("app_id"),
+            priority=Priority(priority) if priority in set(Priority) else Priority.NORMAL,
+            run_id=text("run_id"),
+            traceparent=text("traceparent") or text("Diagnostic-Id"),
+            claim_check=text("claim_check"),
+            claim_check_sha256=text("claim_check_sha256"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A message that we send. `properties` that are None are left out."""
+
+    message_id: str
+    body: str
+    correlation_id: str | None = None
+    properties: Mapping[str, str | int | None] = field(default_factory=dict)
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunTicket:
+    """The body of a message on a run queue: which booking of which job may run. Carries ids only."""
+
+    kind: str
+    job_id: str
+    attempt: int
+    booking: int
+
+    def encode(self) -> str:
+        """As the body of a message."""
+        return json.dumps({"kind": self.kind, "job_id": self.job_id, "attempt": self.attempt, "booking": self.booking})
+
+    @classmethod
+    def decode(cls, body: bytes) -> "RunTicket":
+        """Read a body.
+
+        Raises:
+            InvalidMessageError: it isn't one of ours.
+        """
+        return cls(**_decode(_RunTicketBody, body).model_dump())
+
+
+class _RunTicketBody(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    kind: str
+    job_id: str
+    attempt: int
+    booking: int
+
+
+class FeedbackRequest(BaseModel):
+    """One piece of customer feedback. What has no field of its own belongs in `metadata`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    feedback_id: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    text: str
+    language: Annotated[str, StringConstraints(min_length=2, max_length=35)] | None = None
+    source: Annotated[str, StringConstraints(max_length=256)] | None = None
+    rating: float | None = Field(default=None, allow_inf_nan=False)
+    created_at: datetime | None = None
+    metadata: dict[str, JsonValue] | None = None
+
+    @classmethod
+    def decode(cls, body: bytes, max_text_chars: int) -> "FeedbackRequest":
+        """Read a body.
+
+        Args:
+            max_text_chars: longest `text` that is accepted.
+
+        Raises:
+            InvalidMessageError: says what is wrong, and in which field.
+        """
+        request = _decode(cls, body)
+        if not request.text.strip():
+            raise InvalidMessageError("The field text is empty.", field="text")
+        if len(request.text) > max_text_chars:
+            raise InvalidMessageError(
+                f"The field text has {len(request.text)} characters; {max_text_chars} are allowed "
+                "(FEEDBACK_MAX_TEXT_CHARS).",
+                field="text",
+            )
+        return request
+
+
+class Failure(BaseModel):
+    """Why a job failed: a stable code for programs, a text for people, the field at fault where there is one."""
+
+    code: str
+    message: str = Field(max_length=FAILURE_TEXT_LIMIT_CHARS)
+    field: str | None = None
+
+
+class TokenUsage(BaseModel):
+    """Tokens billed over all attempts of a job that got an answer."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Outcome(BaseModel):
+    """How a job ended. It is stored once, then published.
+
+    Attributes:
+        status: "succeeded" with `result`, or "failed" with `error`.
+        replay: 0, and one more each time the job was replayed.
+    """
+
+    job_id: str
+    kind: str
+    status: str
+    result: dict[str, JsonValue] | None = None
+    error: Failure | None = None
+    model: str | None = None
+    usage: TokenUsage = TokenUsage()
+    attempts: int = 0
+    replay: int = 0
+    completed_at: datetime
+
+
+def _decode[T: BaseModel](form: type[T], body: bytes) -> T:
+    if not body.strip():
+        raise InvalidMessageError("The message has no body.")
+    try:
+        return form.model_validate_json(body)
+    except ValidationError as error:
+        # Without the input: error texts are stored and logged, and the input is the user's.
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or None
+        raise InvalidMessageError(_reason(first["type"], field, first["msg"]), field=field) from None
+
+
+def _reason(kind: str, field: str | None, text: str) -> str:
+    if kind == "json_invalid":
+        return f"The body is not JSON: {text.removeprefix('Invalid JSON: ')}."
+    if field is None:
+        return "The body must be a JSON object."
+    if kind == "missing":
+        return f"The field {field} is missing."
+    if kind == "extra_forbidden":
+        return f"The field {field} is unknown. Put additional data into metadata."
+    return f"The field {field} is wrong: {text}."
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON, with characters beyond ASCII as they are."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,121 @@
+"""The border to Azure Storage: clients with this app's identity and retries, and its errors turned into ours."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from azure.core import exceptions as azure_errors
+
+from shared.config import Connection
+from shared.errors import ConflictError, InvalidMessageError, StorageError
+
+if TYPE_CHECKING:
+    from azure.data.tables.aio import TableServiceClient
+    from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+
+# A failing storage is tried for about 15 s (0.5 + 1 + 2 + 4 + 8) before the error reaches Service Bus, which
+# redelivers at once and without a pause of its own.
+RETRIES = {"retry_total": 5, "retry_connect": 5, "retry_read": 5, "retry_status": 5}
+
+
+@asynccontextmanager
+async def storage_errors(what: str) -> AsyncIterator[None]:
+    """Turn the SDK's errors into ours. ResourceExistsError and ResourceNotFoundError pass: callers decide.
+
+    Args:
+        what: the operation, for the error text.
+    """
+    try:
+        yield
+    except (azure_errors.ResourceExistsError, azure_errors.ResourceNotFoundError):
+        raise
+    except azure_errors.ResourceModifiedError as error:
+        raise ConflictError(f"{what}: somebody else changed it first.") from error
+    except azure_errors.ClientAuthenticationError as error:
+        raise StorageError(
+            f"{what}: the storage account refuses this identity. Check its roles (Storage Blob Data Owner, "
+            "Storage Table Data Contributor); a new role takes some minutes."
+        ) from error
+    except azure_errors.HttpResponseError as error:
+        if error.status_code == 412:
+            raise ConflictError(f"{what}: somebody else changed it first.") from error
+        raise StorageError(f"{what}: storage answered {error.status_code}.") from error
+    except azure_errors.AzureError as error:
+        raise StorageError(f"{what}: storage can't be reached ({type(error).__name__}).") from error
+
+
+def _credential(connection: Connection) -> Any:
+    from azure.identity.aio import DefaultAzureCredential
+
+    return DefaultAzureCredential(managed_identity_client_id=connection.client_id)
+
+
+def table_service(connection: Connection) -> "TableServiceClient":
+    """A client of table storage."""
+    from azure.data.tables.aio import TableServiceClient
+
+    options: dict[str, Any] = {**RETRIES, "retry_backoff_factor": 0.5}
+    if connection.connection_string:
+        return TableServiceClient.from_connection_string(connection.connection_string, **options)
+    return TableServiceClient(endpoint=connection.address or "", credential=_credential(connection), **options)
+
+
+def blob_service(connection: Connection) -> "BlobServiceClient":
+    """A client of blob storage."""
+    from azure.storage.blob.aio import BlobServiceClient, ExponentialRetry
+
+    policy = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=4, random_jitter_range=1)
+    if connection.connection_string:
+        return BlobServiceClient.from_connection_string(connection.connection_string, retry_policy=policy)
+    return BlobServiceClient(connection.address or "", credential=_credential(connection), retry_policy=policy)
+
+
+class BlobContainer:
+    """One container, made on first need. Implements BlobStore."""
+
+    def __init__(self, service: "BlobServiceClient", name: str) -> None:
+        self._client: ContainerClient = service.get_container_client(name)
+        self._name = name
+
+    async def write(self, name: str, data: bytes) -> None:
+        """Write a blob, replacing one of the same name.
+
+        Raises:
+            StorageError: it could not be written.
+        """
+        async with storage_errors(f"Writing the blob {self._name}/{name}"):
+            try:
+                await self._client.upload_blob(name, data, overwrite=True)
+            except azure_errors.ResourceNotFoundError:
+                await self._create()
+                await self._client.upload_blob(name, data, overwrite=True)
+
+    async def read(self, name: str, *, max_bytes: int | None = None) -> bytes:
+        """Read a blob.
+
+        Raises:
+            InvalidMessageError: it doesn't exist, or is larger than max_bytes.
+            StorageError: it could not be read.
+        """
+        async with storage_errors(f"Reading the blob {self._name}/{name}"):
+            try:
+                stream = await self._client.download_blob(name)
+                if max_bytes is not None and stream.size > max_bytes:
+                    raise InvalidMessageError(f"The blob {name} has {stream.size} bytes; {max_bytes} are allowed.")
+                return bytes(await stream.readall())
+            except azure_errors.ResourceNotFoundError:
+                raise InvalidMessageError(f"There is no blob {name} in the container {self._name}.") from None
+
+    async def delete(self, name: str) -> None:
+        """Delete a blob if it exists."""
+        async with storage_errors(f"Deleting the blob {self._name}/{name}"):
+            try:
+                await self._client.delete_blob(name)
+            except azure_errors.ResourceNotFoundError:
+                return
+
+    async def _create(self) -> None:
+        try:
+            await self._client.create_container()
+        except azure_errors.ResourceExistsError:
+            return

@@ -1,0 +1,98 @@
+"""In-memory doubles of storage and messaging that keep the real semantics: ETags, duplicate detection, failures."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from shared.errors import ConflictError, InvalidMessageError, MessagingError, StorageError, UnknownQueueError
+from shared.jobs.record import JobRecord, JobState
+from shared.messages import OutgoingMessage
+
+
+class MemoryJobStore:
+    """A JobStore. Set `failing` to make every call fail."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], JobRecord] = {}
+        self.failing = False
+        self._version = 0
+
+    def _stamp(self, record: JobRecord) -> JobRecord:
+        self._version += 1
+        # Through the row form and back, as a table would.
+        record = JobRecord.from_row(record.to_row(), f"v{self._version}")
+        self.rows[record.kind, record.job_id] = record
+        return record
+
+    def _check(self) -> None:
+        if self.failing:
+            raise StorageError("The store is away.")
+
+    async def add(self, record: JobRecord) -> JobRecord | None:
+        self._check()
+        return None if (record.kind, record.job_id) in self.rows else self._stamp(record)
+
+    async def get(self, kind: str, job_id: str) -> JobRecord | None:
+        self._check()
+        return self.rows.get((kind, job_id))
+
+    async def update(self, record: JobRecord) -> JobRecord:
+        self._check()
+        current = self.rows.get((record.kind, record.job_id))
+        if current is None or current.etag != record.etag:
+            raise ConflictError("It has changed.")
+        return self._stamp(record)
+
+    async def remove(self, record: JobRecord) -> None:
+        self._check()
+        self.rows.pop((record.kind, record.job_id), None)
+
+    async def failures(self, kind: str) -> AsyncIterator[JobRecord]:
+        self._check()
+        failed = [r for r in self.rows.values() if r.kind == kind and r.state is JobState.FAILED]
+        for record in sorted(failed, key=lambda r: r.updated_at, reverse=True):
+            yield record
+
+    def touch(self, kind: str, job_id: str) -> None:
+        """Change a row's ETag, as another writer would."""
+        self._stamp(replace(self.rows[kind, job_id]))
+
+
+class MemoryBlobs:
+    """A BlobStore."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self.failing = False
+
+    async def write(self, name: str, data: bytes) -> None:
+        if self.failing:
+            raise StorageError("Blobs are away.")
+        self.blobs[name] = data
+
+    async def read(self, name: str, *, max_bytes: int | None = None) -> bytes:
+        if self.failing:
+            raise StorageError("Blobs are away.")
+        if name not in self.blobs:
+            raise InvalidMessageError(f"There is no blob {name}.")
+        if max_bytes is not None and len(self.blobs[name]) > max_bytes:
+            raise InvalidMessageError(f"The blob {name} is too large.")
+        return self.blobs[name]
+
+
+class MemorySender:
+    """A MessageSender with duplicate detection."""
+
+    def __init__(self, queues: Sequence[str]) -> None:
+        self.queues: dict[str, list[OutgoingMessage]] = {name: [] for name in queues}
+        self.failing = False
+        self._seen: set[tuple[str, str]] = set()
+
+    async def send(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
+        if self.failing:
+            raise MessagingError("Service Bus is away.")
+        if queue not in self.queues:
+            raise UnknownQueueError(f"No queue {queue}.")
+        for message in messages:
+            if (queue, message.message_id) not in self._seen:
+                self._seen.add((queue, message.message_id))
+                self.queues[queue].append(message)
