@@ -17,6 +17,9 @@ class FeedbackJob:
     Args:
         profile: prompt, categories, hashtags and output schema.
         max_text_chars: longest text that is accepted.
+
+    Raises:
+        ConfigurationError: the endpoint would reject the profile's schema, or its prompt can't be filled in.
     """
 
     name = "feedback"
@@ -25,6 +28,8 @@ class FeedbackJob:
         self.queues = queues
         self._profile = profile
         self._max_text_chars = max_text_chars
+        self._response_format = response_format_for("feedback", profile.schema_sent)
+        self.messages(FeedbackRequest(text="probe"))
 
     def decode(self, body: bytes) -> FeedbackRequest:
         """See JobKind."""
@@ -39,7 +44,7 @@ class FeedbackJob:
             messages,
             max_tokens=self._profile.max_tokens,
             temperature=self._profile.temperature,
-            response_format=response_format_for("feedback", self._profile.schema_sent),
+            response_format=self._response_format,
         )
         output = parse_output(completion.text, self._profile.schema_checked, completion.finish_reason)
         return self._result(request, output)

@@ -1,0 +1,219 @@
+"""Azure OpenAI: the main implementation of ModelClient."""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from shared.errors import ConfigurationError, ContentFilteredError, SluiceError
+from shared.model.azure_connection import AzureConnection
+from shared.model.client import ChatMessage, Completion
+from shared.model.openai_answers import REFUSAL
+from shared.model.prompts import format_prompt
+from shared.model.token_budget import TokenClient, within_budget
+from shared.model.tokens import DEFAULT_MAX_TOKENS, estimate_request_tokens
+from shared.resilience.retry import DEFAULT_POLICY, RetryPolicy, retry
+from shared.telemetry.events import FieldValue, log_event
+
+if TYPE_CHECKING:
+    import httpx2
+    from azure.core.credentials_async import AsyncTokenCredential
+
+DEFAULT_API_VERSION = "2024-10-21"
+
+# Microsoft, "Azure OpenAI reasoning models": these take `max_completion_tokens` for `max_tokens`, and no sampling
+# parameters. gpt-5-chat doesn't reason.
+_REASONING_MODEL = re.compile(r"o\d(?:-|$)|gpt-5(?!\S*chat)")
+_SAMPLING = {"temperature", "top_p", "frequency_penalty", "presence_penalty"}
+
+logger = logging.getLogger(__name__)
+
+
+class AzureOpenAIService:
+    """Makes chat completions on one Azure OpenAI resource. Implements ModelClient.
+
+    An instance belongs to one event loop and is closed with `aclose` or `async with`.
+
+    Args:
+        model: the deployment that is called where a call names none.
+        app_id: on whose behalf, for the log.
+        endpoint: address of the resource, such as "https://NAME.openai.azure.com".
+        api_version: of the data plane; "v1" means the version-free path /openai/v1.
+        api_key: None means Entra tokens of `credential`.
+        credential: where tokens come from; None means DefaultAzureCredential.
+        base_models: what model a deployment serves, where its name doesn't say so; decides how tokens are counted,
+            and whether it takes the parameters of reasoning models.
+        timeout_s: longest time for one call, getting a token included.
+        http_client: what requests go through; stays the caller's to close.
+        token_client: asked for tokens before each call, and told what was used.
+        policy: how often `send_prompt` tries.
+        sleep: how `send_prompt` waits between.
+
+    Raises:
+        ConfigurationError: the endpoint isn't an address, or the key can't be a key.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        app_id: str | None = None,
+        *,
+        endpoint: str,
+        api_version: str = DEFAULT_API_VERSION,
+        api_key: str | None = None,
+        credential: "AsyncTokenCredential | None" = None,
+        base_models: Mapping[str, str] | None = None,
+        timeout_s: float = 60.0,
+        http_client: "httpx2.AsyncClient | None" = None,
+        token_client: TokenClient | None = None,
+        policy: RetryPolicy = DEFAULT_POLICY,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._connection = AzureConnection(
+            endpoint=endpoint,
+            api_version=api_version,
+            api_key=api_key,
+            credential=credential,
+            timeout_s=timeout_s,
+            http_client=http_client,
+        )
+        self._model = model
+        self._app_id = app_id
+        self._base_models = dict(base_models or {})
+        self._token_client = token_client
+        self._policy = policy
+        self._sleep = sleep
+
+    async def chat_completion(
+        self,
+        messages: Sequence[ChatMessage],
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        top_p: float | None = None,
+        frequency_penalty: float | None = None,
+        presence_penalty: float | None = None,
+        stop: str | Sequence[str] | None = None,
+        *,
+        response_format: Mapping[str, Any] | None = None,
+    ) -> Completion:
+        """See ModelClient. Reasoning models are not sent the sampling parameters, which they reject.
+
+        Args:
+            max_tokens: None means DEFAULT_MAX_TOKENS, so that every call has a known largest charge.
+        """
+        deployment = model or self._model
+        if not deployment:
+            raise ConfigurationError("The call names no deployment, and there is no default.", field="model")
+        base_model = self._base_models.get(deployment, deployment)
+        max_tokens = DEFAULT_MAX_TOKENS if max_tokens is None else max_tokens
+        body = {
+            "model": deployment,
+            "messages": messages,
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "top_p": top_p,
+            "frequency_penalty": frequency_penalty,
+            "presence_penalty": presence_penalty,
+            "stop": stop,
+            "response_format": response_format,
+        }
+        given = _for_model(base_model, {name: value for name, value in body.items() if value is not None})
+        # In a thread: the first count builds the tokenizer, and a long prompt takes its time.
+        tokens = await asyncio.to_thread(estimate_request_tokens, messages, max_tokens, base_model, response_format)
+
+        async def call() -> Completion:
+            return await self._logged_call(given, tokens)
+
+        completion = await (within_budget(self._token_client, tokens, call) if self._token_client else call())
+        if completion.finish_reason in ("content_filter", REFUSAL):
+            refuser = "content filter" if completion.finish_reason == "content_filter" else "model"
+            raise ContentFilteredError(
+                f"The {refuser} refuses to answer (deployment {deployment!r}, request id {completion.request_id})."
+            )
+        return completion
+
+    def format_prompt(
+        self,
+        system_prompt: str,
+        user_prompt: str,
+        variables: Mapping[str, object] | None = None,
+        examples: Sequence[tuple[str, str]] | None = None,
+    ) -> list[ChatMessage]:
+        """See shared.model.prompts.format_prompt."""
+        return format_prompt(system_prompt, user_prompt, variables, examples)
+
+    async def send_prompt(
+        self,
+        system_prompt: str,
+        user_prompt: str,
+        variables: Mapping[str, object] | None = None,
+        examples: Sequence[tuple[str, str]] | None = None,
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+    ) -> str:
+        """Render a prompt, call, and call again after transient errors (RetryPolicy). Waits in between.
+
+        Returns:
+            The answer's text; it ends early where it reached `max_tokens`.
+
+        Raises:
+            PermanentError: at once.
+            TransientError: of the last attempt.
+        """
+        messages = self.format_prompt(system_prompt, user_prompt, variables, examples)
+
+        async def call() -> Completion:
+            return await self.chat_completion(messages, model, temperature, max_tokens)
+
+        return (await retry(call, self._policy, sleep=self._sleep)).text
+
+    async def aclose(self) -> None:
+        """Close what this service opened itself."""
+        await self._connection.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _logged_call(self, body: Mapping[str, Any], estimated_tokens: int) -> Completion:
+        """One call with one event in the log: ids, numbers and codes only."""
+        started = time.monotonic()
+        outcome: dict[str, FieldValue] = {"reason": "interrupted"}
+        level = logging.INFO
+        try:
+            completion = await self._connection.send(body)
+            outcome = {
+                "finish_reason": completion.finish_reason,
+                "input_tokens": completion.usage.input_tokens,
+                "output_tokens": completion.usage.output_tokens,
+                "request_id": completion.request_id,
+            }
+            return completion
+        except SluiceError as error:
+            outcome = {"reason": error.code}
+            level = logging.WARNING
+            raise
+        finally:
+            log_event(
+                logger,
+                "model_called",
+                level=level,
+                app_id=self._app_id,
+                deployment=body["model"],
+                estimated_tokens=estimated_tokens,
+                duration_s=round(time.monotonic() - started, 3),
+                **outcome,
+            )
+
+
+def _for_model(base_model: str, body: dict[str, Any]) -> dict[str, Any]:
+    if not _REASONING_MODEL.match(base_model):
+        return body
+    renamed = {"max_completion_tokens" if name == "max_tokens" else name: value for name, value in body.items()}
+    return {name: value for name, value in renamed.items() if name not in _SAMPLING}
