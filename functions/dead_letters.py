@@ -2,8 +2,6 @@
 
 import azure.functions as func
 
-from functions.decode import dead_letter_reason, delivery
-from shared.bootstrap import services
 from shared.config import feedback_queues
 
 bp = func.Blueprint()
@@ -18,6 +16,9 @@ bp = func.Blueprint()
 )
 async def feedback_intake_dead_letter(message: func.ServiceBusMessage) -> None:
     """A message that could never be taken in becomes a failed job with its original body."""
+    from functions.decode import dead_letter_reason, delivery
+    from shared.bootstrap import services
+
     await (await services()).intake.accept("feedback", [delivery(message)], dead_letter=dead_letter_reason(message))
 
 
@@ -30,4 +31,7 @@ async def feedback_intake_dead_letter(message: func.ServiceBusMessage) -> None:
 )
 async def feedback_run_dead_letter(message: func.ServiceBusMessage) -> None:
     """A job whose run message was given up ends as failed."""
+    from functions.decode import dead_letter_reason, delivery
+    from shared.bootstrap import services
+
     await (await services()).failed_jobs.reconcile("feedback", delivery(message), dead_letter_reason(message))

@@ -2,9 +2,7 @@
 
 import azure.functions as func
 
-from shared.bootstrap import services
 from shared.config import feedback_queues
-from shared.messages import RunTicket
 
 bp = func.Blueprint()
 
@@ -13,4 +11,7 @@ bp = func.Blueprint()
 @bp.service_bus_queue_trigger(arg_name="message", queue_name=feedback_queues().run, connection="ServiceBusConnection")
 async def feedback_run(message: func.ServiceBusMessage) -> None:
     """Make one attempt of one feedback job."""
+    from shared.bootstrap import services
+    from shared.messages import RunTicket
+
     await (await services()).runner.run(RunTicket.decode(message.get_body()))

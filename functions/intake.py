@@ -4,8 +4,6 @@ import typing
 
 import azure.functions as func
 
-from functions.decode import delivery
-from shared.bootstrap import services
 from shared.config import feedback_queues
 
 bp = func.Blueprint()
@@ -22,4 +20,7 @@ bp = func.Blueprint()
 )
 async def feedback_intake(messages: typing.List[func.ServiceBusMessage]) -> None:  # noqa: UP006
     """Store a batch of feedback jobs and pass the valid ones on."""
+    from functions.decode import delivery
+    from shared.bootstrap import services
+
     await (await services()).intake.accept("feedback", [delivery(m) for m in messages])

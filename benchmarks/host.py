@@ -1,0 +1,125 @@
+"""Messages a second through the functions host and the emulator, against a bare receive loop on the same emulator.
+
+Each round fills the queue, empties it with the bare loop, fills it again, and lets the host empty it with a function
+that does nothing. The loop is the SDK's own: receive up to 100, complete each. What is timed is from the start of
+receiving to the empty queue; starting the host is not.
+"""
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusClient
+
+from benchmarks.report import Row, show
+from local.process import ServerProcess
+
+AIM = 0.5
+_QUEUE = "noop"
+_CONFIG = """{"UserConfig": {"Namespaces": [{"Name": "bench", "Queues": [
+  {"Name": "noop", "Properties": {"LockDuration": "PT1M", "MaxDeliveryCount": 10}}]}]}}"""
+_APP = """
+import azure.functions as func
+app = func.FunctionApp()
+@app.service_bus_queue_trigger(arg_name="message", queue_name="noop", connection="ServiceBusConnection")
+async def noop(message: func.ServiceBusMessage) -> None:
+    pass
+"""
+_HOST_JSON = '{"version": "2.0", "logging": {"logLevel": {"default": "Warning"}}}'
+
+
+def run(rounds: int, messages: int, *, as_json: bool) -> float:
+    """Measure, print, and return the ratio of the medians (host over bare loop)."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "config.json").write_text(_CONFIG)
+        app = root / "app"
+        app.mkdir()
+        (app / "function_app.py").write_text(_APP)
+        (app / "host.json").write_text(_HOST_JSON)
+        emulator = ServerProcess(
+            "service bus",
+            [
+                sys.executable,
+                "-m",
+                "local.service_bus",
+                "--config",
+                root / "config.json",
+                "--data",
+                root,
+                "--port",
+                "0",
+            ],
+        )
+        connection_string = str(emulator.start()["connection_string"])
+        try:
+            rates: dict[str, list[float]] = {"bare receive loop": [], "host, no-op function": []}
+            for _ in range(rounds):
+                asyncio.run(_fill(connection_string, messages))
+                rates["bare receive loop"].append(messages / asyncio.run(_bare(connection_string, messages)))
+                asyncio.run(_fill(connection_string, messages))
+                rates["host, no-op function"].append(messages / _host(app, connection_string))
+        finally:
+            emulator.stop()
+    rows = [Row(name, statistics.median(r), min(r), max(r), "messages/s") for name, r in rates.items()]
+    ratio = rows[1].median / rows[0].median
+    title = f"Throughput of {messages} messages of 100 bytes"
+    show(title, rows, ("host / bare", ratio, f"at least {AIM}"), as_json=as_json)
+    return ratio
+
+
+async def _fill(connection_string: str, count: int) -> None:
+    async with (
+        ServiceBusClient.from_connection_string(connection_string) as client,
+        client.get_queue_sender(_QUEUE) as sender,
+    ):
+        for start in range(0, count, 500):
+            await sender.send_messages([ServiceBusMessage("x" * 100) for _ in range(min(500, count - start))])
+
+
+async def _bare(connection_string: str, count: int) -> float:
+    async with (
+        ServiceBusClient.from_connection_string(connection_string) as client,
+        client.get_queue_receiver(_QUEUE) as receiver,
+    ):
+        start = time.perf_counter()
+        done = 0
+        while done < count:
+            batch = await receiver.receive_messages(max_message_count=100, max_wait_time=5)
+            for message in batch:
+                await receiver.complete_message(message)
+            done += len(batch)
+        return time.perf_counter() - start
+
+
+def _host(app: Path, connection_string: str) -> float:
+    """Seconds from the first message taken to the empty queue."""
+    env = {"ServiceBusConnection": connection_string, "FUNCTIONS_WORKER_RUNTIME": "python"}
+    host = ServerProcess("host", [sys.executable, "-m", "local.host", app, "--port", "0"], env=env)
+    host.launch()
+    try:
+        return asyncio.run(_drained(connection_string))
+    finally:
+        host.stop()
+
+
+async def _drained(connection_string: str) -> float:
+    """Watch the queue by peeking: from the first lock to the last completion."""
+    async with (
+        ServiceBusClient.from_connection_string(connection_string) as client,
+        client.get_queue_receiver(_QUEUE) as receiver,
+    ):
+        first = (await receiver.peek_messages(1))[0].sequence_number
+        deadline = time.perf_counter() + 300
+        while (left := await receiver.peek_messages(1)) and left[0].sequence_number == first:
+            if time.perf_counter() > deadline:
+                raise TimeoutError("the host took no message within 300 s")
+            await asyncio.sleep(0.002)
+        start = time.perf_counter()
+        while await receiver.peek_messages(1):  # noqa: ASYNC110 - the other side is another process
+            await asyncio.sleep(0.02)
+        return time.perf_counter() - start

@@ -1,0 +1,56 @@
+"""Where the command line's settings come from, and its connection to the system."""
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from shared.bootstrap import Backend, connect
+from shared.config import Settings
+from shared.errors import ConfigurationError
+
+DATA_DIR = Path(".sluice")
+_CLOUD_NAMES = ("ServiceBusConnection", "ServiceBusConnection__fullyQualifiedNamespace", "SERVICE_BUS_NAMESPACE")
+
+
+def running_stack(data: Path = DATA_DIR) -> dict[str, Any] | None:
+    """What the stack that runs on this machine says of itself (`.sluice/stack.json`), if one runs."""
+    try:
+        stack: dict[str, Any] = json.loads((data / "stack.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return stack
+
+
+def settings_env() -> Mapping[str, str]:
+    """The environment where it names a Service Bus namespace, else the settings of the stack that runs here.
+
+    Raises:
+        ConfigurationError: neither is there.
+    """
+    if any(os.environ.get(name) for name in _CLOUD_NAMES):
+        return os.environ
+    stack = running_stack()
+    if stack is None:
+        raise ConfigurationError(
+            "No stack runs here. Start one with `sluice up`, or name a Service Bus namespace and a storage account: "
+            "ServiceBusConnection__fullyQualifiedNamespace and AzureWebJobsStorage__accountName."
+        )
+    return {**os.environ, **stack["settings"]}
+
+
+@asynccontextmanager
+async def backend(env: Mapping[str, str] | None = None) -> AsyncIterator[Backend]:
+    """A connection to job store and queues, closed at the end.
+
+    Raises:
+        ConfigurationError: no system is named, or a setting is wrong.
+        StorageError: storage can't be reached.
+    """
+    connected = await connect(Settings.from_env(env or settings_env()))
+    try:
+        yield connected
+    finally:
+        await connected.close()
