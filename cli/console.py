@@ -12,6 +12,7 @@ EXIT_OK = 0
 EXIT_JOBS_FAILED = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
+EXIT_INTERRUPTED = 130
 
 EXIT_HELP = (
     "Exit codes: 0 done; 1 some jobs or lines failed; 2 wrong input or settings; 3 a service can't be reached; "
