@@ -1,27 +1,17 @@
 """Where the command line's settings come from, and its connection to the system."""
 
-import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
+from local.stack_state import running_stack
 from shared.bootstrap import Backend, connect
 from shared.config import Settings
 from shared.errors import ConfigurationError
 
 DATA_DIR = Path(".sluice")
 _CLOUD_NAMES = ("ServiceBusConnection", "ServiceBusConnection__fullyQualifiedNamespace", "SERVICE_BUS_NAMESPACE")
-
-
-def running_stack(data: Path = DATA_DIR) -> dict[str, Any] | None:
-    """What the stack that runs on this machine says of itself (`.sluice/stack.json`), if one runs."""
-    try:
-        stack: dict[str, Any] = json.loads((data / "stack.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return stack
 
 
 def settings_env() -> Mapping[str, str]:
@@ -32,13 +22,13 @@ def settings_env() -> Mapping[str, str]:
     """
     if any(os.environ.get(name) for name in _CLOUD_NAMES):
         return os.environ
-    stack = running_stack()
+    stack = running_stack(DATA_DIR)
     if stack is None:
         raise ConfigurationError(
             "No stack runs here. Start one with `sluice up`, or name a Service Bus namespace and a storage account: "
             "ServiceBusConnection__fullyQualifiedNamespace and AzureWebJobsStorage__accountName."
         )
-    return {**os.environ, **stack["settings"]}
+    return {**os.environ, **stack.settings}
 
 
 @asynccontextmanager

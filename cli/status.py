@@ -10,7 +10,8 @@ from rich.table import Table
 
 from cli.console import EXIT_OK, out
 from cli.queues import browse
-from cli.session import running_stack
+from cli.session import DATA_DIR
+from local.stack_state import running_stack
 from shared.bootstrap import Backend
 
 _LIMIT = 1000  # queues and failures are counted up to here: nothing but a full look gives exact numbers
@@ -18,7 +19,9 @@ _LIMIT = 1000  # queues and failures are counted up to here: nothing but a full 
 
 async def status(backend: Backend, *, as_json: bool) -> int:
     """Print the state of the system."""
-    facts: dict[str, Any] = {"stack": running_stack(), "kinds": {}}
+    stack = running_stack(DATA_DIR)
+    parts = {name: part.ports for name, part in stack.parts.items()} if stack else {}
+    facts: dict[str, Any] = {"stack": {"pid": stack.pid, "parts": parts} if stack else None, "kinds": {}}
     async with browse(backend.settings.service_bus) as browser:
         for name, kind in backend.kinds.items():
             queues: dict[str, dict[str, int]] = {}
@@ -28,9 +31,8 @@ async def status(backend: Backend, *, as_json: bool) -> int:
                     "dead_letters": await browser.count(queue, dead_letters=True, limit=_LIMIT),
                 }
             facts["kinds"][name] = {"queues": queues, "failed_jobs": await _failed(backend, name)}
-    facts["model"] = await asyncio.to_thread(_model_stats, backend.settings.openai_endpoint)
+    facts["model"] = await asyncio.to_thread(_model_stats, backend.settings.openai.endpoint)
     if as_json:
-        facts["stack"] = facts["stack"] and {k: v for k, v in facts["stack"].items() if k != "settings"}
         out.print_json(json.dumps(facts))
         return EXIT_OK
     _print(facts)

@@ -1,20 +1,22 @@
 """`sluice up`: the whole system on this machine until Ctrl-C."""
 
+import threading
 from pathlib import Path
 
 from cli.console import EXIT_OK, EXIT_UNREACHABLE, err
 from local.process import StartError
-from local.stack import Stack, end_on_signals, wait_for_signal
+from local.stack import Stack, end_on_signals
 from local.stack_state import StackRunningError
 
 
 def up(data: Path, port: int) -> int:
     """Run the stack until it is told to end. Returns the exit code."""
-    end_on_signals()
+    stack = Stack(data, port=port)
+    end_on_signals(stack)
     try:
-        with Stack(data, port=port) as stack:
+        with stack:
             stack.say("everything runs; send jobs with `sluice send feedback FILE`; Ctrl-C ends it")
-            wait_for_signal()
+            threading.Event().wait()
     except KeyboardInterrupt:
         return EXIT_OK
     except (StartError, StackRunningError) as error:

@@ -118,19 +118,10 @@ async def build(settings: Settings) -> Services:
 
 
 def _model(settings: Settings) -> AzureOpenAIService:
-    if not settings.openai_endpoint or not settings.openai_deployment:
-        missing = "AZURE_OPENAI_DEPLOYMENT_NAME" if settings.openai_endpoint else "AZURE_OPENAI_ENDPOINT"
-        raise ConfigurationError(f"The setting {missing} is missing.", field=missing)
-    base_model = settings.openai_base_model
-    return AzureOpenAIService(
-        model=settings.openai_deployment,
-        app_id=settings.app_id,
-        endpoint=settings.openai_endpoint,
-        api_version=settings.openai_api_version,
-        api_key=settings.openai_api_key,
-        base_models={settings.openai_deployment: base_model} if base_model else {},
-        timeout_s=settings.openai_timeout_s,
-    )
+    found = settings.openai
+    if not found.deployment:
+        raise ConfigurationError("The setting AZURE_OPENAI_DEPLOYMENT_NAME is missing.", field="deployment")
+    return AzureOpenAIService(app_id=settings.app_id, settings=found)
 
 
 _building: "asyncio.Task[Services] | None" = None

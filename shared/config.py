@@ -38,22 +38,31 @@ class Queues:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything that can be set. docs/configuration.md lists the names, defaults and effects.
+class OpenAISettings:
+    """The Azure OpenAI resource. Endpoint and deployment may be missing where no model is called.
 
-    The openai settings may be missing where no model is called, as on the command line.
+    Attributes:
+        base_model: what the deployment serves, where its name doesn't say so.
+        api_key: None means managed identity.
     """
+
+    endpoint: str | None
+    api_version: str
+    deployment: str | None
+    base_model: str | None
+    timeout_s: float
+    api_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. docs/configuration.md lists the names, defaults and effects."""
 
     blobs: Connection
     tables: Connection
     service_bus: Connection
     feedback: Queues
-    openai_endpoint: str | None
-    openai_api_version: str
-    openai_deployment: str | None
-    openai_api_key: str | None = field(repr=False)
-    openai_base_model: str | None
-    openai_timeout_s: float
+    openai: OpenAISettings
     feedback_profile: Path | None
     max_text_chars: int
     max_body_bytes: int
@@ -74,12 +83,7 @@ class Settings:
             tables=reader.storage("table"),
             service_bus=reader.service_bus(),
             feedback=feedback_queues(env),
-            openai_endpoint=reader.text("AZURE_OPENAI_ENDPOINT"),
-            openai_api_version=reader.text("AZURE_OPENAI_API_VERSION") or DEFAULT_API_VERSION,
-            openai_deployment=reader.text("AZURE_OPENAI_DEPLOYMENT_NAME"),
-            openai_api_key=reader.text("AZURE_OPENAI_API_KEY"),
-            openai_base_model=reader.text("AZURE_OPENAI_BASE_MODEL"),
-            openai_timeout_s=reader.number("AZURE_OPENAI_TIMEOUT_S", 60.0, low=1.0, high=600.0),
+            openai=openai_settings(env),
             feedback_profile=Path(profile) if profile else None,
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
             max_body_bytes=int(reader.number("SLUICE_MAX_BODY_BYTES", 4_000_000, low=1_000, high=100_000_000)),
@@ -95,6 +99,23 @@ def feedback_queues(env: Mapping[str, str] | None = None) -> Queues:
         inbox=reader.text("FEEDBACK_IN_QUEUE", "FEEDBACK_FORM_IN_QUEUE") or "feedback-in",
         run=reader.text("FEEDBACK_RUN_QUEUE") or "feedback-run",
         outbox=reader.text("FEEDBACK_OUT_QUEUE", "FEEDBACK_FORM_OUT_QUEUE") or "feedback-out",
+    )
+
+
+def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:
+    """The settings of the model, for a service that is used on its own.
+
+    Raises:
+        ConfigurationError: names the setting that is wrong.
+    """
+    reader = _Reader(os.environ if env is None else env)
+    return OpenAISettings(
+        endpoint=reader.text("AZURE_OPENAI_ENDPOINT"),
+        api_version=reader.text("AZURE_OPENAI_API_VERSION") or DEFAULT_API_VERSION,
+        deployment=reader.text("AZURE_OPENAI_DEPLOYMENT_NAME"),
+        base_model=reader.text("AZURE_OPENAI_BASE_MODEL"),
+        timeout_s=reader.number("AZURE_OPENAI_TIMEOUT_S", 60.0, low=1.0, high=600.0),
+        api_key=reader.text("AZURE_OPENAI_API_KEY"),
     )
 
 

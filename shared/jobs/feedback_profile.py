@@ -1,7 +1,7 @@
 """The feedback profile: categories, hashtags, output schema and prompt in one YAML file that users may replace."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from shared.errors import ConfigurationError
 from shared.jobs.hashtags import HashtagMapping
+from shared.model.strict_schema import UNSUPPORTED_KEYWORDS
 
 DEFAULT_PROFILE = Path(__file__).with_name("feedback.yaml")
-
-# Structured outputs of Azure OpenAI don't support these keywords (Microsoft, "How to use structured outputs"): they
-# are left out of what is sent, and checked by us.
-_NOT_SENT = {"minimum", "maximum", "multipleOf", "minLength", "maxLength", "pattern", "format", "minItems", "maxItems"}
 
 
 class Hashtag(BaseModel):
@@ -83,8 +80,8 @@ class FeedbackProfile(BaseModel):
 
     @cached_property
     def schema_sent(self) -> dict[str, Any]:
-        """The schema as the endpoint gets it."""
-        sent: dict[str, Any] = _without(self._filled, _NOT_SENT)
+        """The schema as the endpoint gets it: what strict mode doesn't know is left out, and checked by us."""
+        sent: dict[str, Any] = _without(self._filled, UNSUPPORTED_KEYWORDS)
         return sent
 
     @cached_property
@@ -129,7 +126,7 @@ def _replaced(node: Any, names: Mapping[str, list[str]]) -> Any:
     return names.get(node, node) if isinstance(node, str) else node
 
 
-def _without(node: Any, keywords: set[str], *, names: bool = False) -> Any:
+def _without(node: Any, keywords: Set[str], *, names: bool = False) -> Any:
     """A copy of a schema without these keywords. Under `properties` the keys are names, not keywords."""
     if isinstance(node, dict):
         return {

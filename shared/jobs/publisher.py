@@ -142,7 +142,7 @@ class Publisher:
             name = f"{record.blob_prefix}/outcome-{record.replay}.json"
             await self._payloads.leave(name, data)
             properties |= {"claim_check": name, "claim_check_sha256": record.outcome.sha256}
-            body = to_json({"job_id": record.job_id, "kind": record.kind, "claim_check": name})
+            body = to_json({k: properties[k] for k in ("job_id", "kind", "status", "claim_check")})
         return OutgoingMessage(
             message_id=record.outcome_message_id,
             body=body,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from shared.config import OpenAISettings, openai_settings
 from shared.errors import ConfigurationError, ContentFilteredError, SluiceError
 from shared.model.azure_connection import AzureConnection
 from shared.model.client import ChatMessage, Completion
@@ -14,14 +15,13 @@ from shared.model.openai_answers import REFUSAL
 from shared.model.prompts import format_prompt
 from shared.model.token_budget import TokenClient, within_budget
 from shared.model.tokens import DEFAULT_MAX_TOKENS, estimate_request_tokens
+from shared.quota.token_client import TokenClient as HttpTokenClient
 from shared.resilience.retry import DEFAULT_POLICY, RetryPolicy, retry
 from shared.telemetry.events import FieldValue, log_event
 
 if TYPE_CHECKING:
     import httpx2
     from azure.core.credentials_async import AsyncTokenCredential
-
-DEFAULT_API_VERSION = "2024-10-21"
 
 # Microsoft, "Azure OpenAI reasoning models": these take `max_completion_tokens` for `max_tokens`, and no sampling
 # parameters. gpt-5-chat doesn't reason.
@@ -36,9 +36,13 @@ class AzureOpenAIService:
 
     An instance belongs to one event loop and is closed with `aclose` or `async with`.
 
+    What isn't given comes from the settings: `AzureOpenAIService(app_id="my_app")` is enough in a configured app.
+
     Args:
         model: the deployment that is called where a call names none.
-        app_id: on whose behalf, for the log.
+        app_id: on whose behalf, for the log and the token counter.
+        token_counter_url: of a token counter to ask before each call; None where the caller holds a booking.
+        token_counter_resource_uri: audience of the Entra token for the counter; None sends none.
         endpoint: address of the resource, such as "https://NAME.openai.azure.com".
         api_version: of the data plane; "v1" means the version-free path /openai/v1.
         api_key: None means Entra tokens of `credential`.
@@ -46,43 +50,55 @@ class AzureOpenAIService:
         base_models: what model a deployment serves, where its name doesn't say so; decides how tokens are counted,
             and whether it takes the parameters of reasoning models.
         timeout_s: longest time for one call, getting a token included.
+        settings: None means those of the environment.
         http_client: what requests go through; stays the caller's to close.
-        token_client: asked for tokens before each call, and told what was used.
+        token_client: asked for tokens instead of a counter at `token_counter_url`; stays the caller's to close.
         policy: how often `send_prompt` tries.
         sleep: how `send_prompt` waits between.
 
     Raises:
-        ConfigurationError: the endpoint isn't an address, or the key can't be a key.
+        ConfigurationError: no endpoint is given or set, it isn't an address, or the key can't be a key.
     """
 
     def __init__(
         self,
         model: str | None = None,
         app_id: str | None = None,
+        token_counter_url: str | None = None,
+        token_counter_resource_uri: str | None = None,
         *,
-        endpoint: str,
-        api_version: str = DEFAULT_API_VERSION,
+        endpoint: str | None = None,
+        api_version: str | None = None,
         api_key: str | None = None,
         credential: "AsyncTokenCredential | None" = None,
         base_models: Mapping[str, str] | None = None,
-        timeout_s: float = 60.0,
+        timeout_s: float | None = None,
+        settings: OpenAISettings | None = None,
         http_client: "httpx2.AsyncClient | None" = None,
         token_client: TokenClient | None = None,
         policy: RetryPolicy = DEFAULT_POLICY,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        found = settings or openai_settings()
+        address = found.endpoint if endpoint is None else endpoint
+        if address is None:
+            raise ConfigurationError("The setting AZURE_OPENAI_ENDPOINT is missing.", field="endpoint")
+        own = endpoint is None  # a key belongs to one resource: the set one is not for another endpoint
         self._connection = AzureConnection(
-            endpoint=endpoint,
-            api_version=api_version,
-            api_key=api_key,
+            endpoint=address,
+            api_version=api_version or found.api_version,
+            api_key=api_key or (found.api_key if own and credential is None else None),
             credential=credential,
-            timeout_s=timeout_s,
+            timeout_s=timeout_s or found.timeout_s,
             http_client=http_client,
         )
-        self._model = model
+        self._model = model or found.deployment
         self._app_id = app_id
-        self._base_models = dict(base_models or {})
+        known = {found.deployment: found.base_model} if found.deployment and found.base_model else {}
+        self._base_models = {**known, **(base_models or {})}
         self._token_client = token_client
+        self._counter = (token_counter_url, token_counter_resource_uri) if token_counter_url else None
+        self._token_clients: dict[str, HttpTokenClient] = {}
         self._policy = policy
         self._sleep = sleep
 
@@ -127,7 +143,8 @@ class AzureOpenAIService:
         async def call() -> Completion:
             return await self._logged_call(given, tokens)
 
-        completion = await (within_budget(self._token_client, tokens, call) if self._token_client else call())
+        budget = self._budget(deployment)
+        completion = await (within_budget(budget, tokens, call) if budget else call())
         if completion.finish_reason in ("content_filter", REFUSAL):
             refuser = "content filter" if completion.finish_reason == "content_filter" else "model"
             raise ContentFilteredError(
@@ -173,6 +190,9 @@ class AzureOpenAIService:
 
     async def aclose(self) -> None:
         """Close what this service opened itself."""
+        for client in self._token_clients.values():
+            await client.aclose()
+        self._token_clients.clear()
         await self._connection.aclose()
 
     async def __aenter__(self) -> Self:
@@ -180,6 +200,17 @@ class AzureOpenAIService:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    def _budget(self, deployment: str) -> TokenClient | None:
+        """Who grants tokens for this deployment: each has a quota of its own."""
+        if self._token_client is not None or self._counter is None:
+            return self._token_client
+        if deployment not in self._token_clients:
+            url, resource_uri = self._counter
+            self._token_clients[deployment] = HttpTokenClient(
+                self._app_id or "default", url, resource_uri, use_auth=resource_uri is not None, deployment=deployment
+            )
+        return self._token_clients[deployment]
 
     async def _logged_call(self, body: Mapping[str, Any], estimated_tokens: int) -> Completion:
         """One call with one event in the log: ids, numbers and codes only."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ModelUnavailableError
 from shared.model.client import Completion, Usage
@@ -31,6 +31,8 @@ class _Usage(BaseModel):
 
 
 class _Answer(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     model: str
     choices: Annotated[list[_Choice], Field(min_length=1)]
     usage: _Usage

@@ -41,6 +41,7 @@ _HINTS = {
     "context_length_exceeded": "Prompt and max_tokens together are longer than the model's context.",
     "unsupported_parameter": "Set AZURE_OPENAI_BASE_MODEL where the deployment's name isn't that of its model.",
     "unsupported_value": "Set AZURE_OPENAI_BASE_MODEL where the deployment's name isn't that of its model.",
+    "invalid_json_schema": "Structured output doesn't take this output schema.",
     "OperationNotSupported": "This deployment's model is not a chat model.",
 }
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,80}")

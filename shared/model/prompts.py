@@ -17,7 +17,7 @@ DATA_RULE = (
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
 
 # The markers in any case and spacing: a model may read those as the markers too.
-_MARKER = re.compile(r"(?:<\s*){3}(?=DATA)|(?<=DATA)(?:\s*>){3}", re.IGNORECASE)
+_MARKER = re.compile(r"<\s*<\s*<(?=\s*DATA)|(?<=DATA)(?P<gap>\s*)>\s*>\s*>", re.IGNORECASE)
 
 
 def format_prompt(
@@ -59,16 +59,17 @@ def fence(text: str) -> str:
     The text can't close its fence: what looks like a marker in it, in any case and spacing, gets square brackets. A
     fence is no proof against prompt injection: answers are to be checked all the same.
     """
-    return f"{_OPEN}\n{_MARKER.sub(lambda found: '[[[' if '<' in found[0] else ']]]', text)}\n{_CLOSE}"
+    inside = _MARKER.sub(lambda found: "[[[" if found["gap"] is None else f"{found['gap']}]]]", f"DATA\n{text}\nDATA")
+    return f"<<<{inside}>>>"
 
 
 def _render(prompt: str, template: str, values: Mapping[str, object]) -> str:
     def replacement(match: re.Match[str]) -> str:
         name = match["name"]
-        if name in values:
-            return str(values[name])
         if name is not None:
-            raise ConfigurationError(f"The {prompt} prompt uses {{{name}}}, which has no value.", field=name)
+            if name not in values:
+                raise ConfigurationError(f"The {prompt} prompt uses {{{name}}}, which has no value.", field=name)
+            return str(values[name])
         if len(match[0]) == 2:
             return match[0][0]
         line = template.count("\n", 0, match.start()) + 1

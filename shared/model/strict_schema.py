@@ -40,8 +40,8 @@ def check_strict_schema(schema: Mapping[str, Any]) -> None:
     Raises:
         ConfigurationError: says what is wrong; `field` is where, as a path such as "$.properties.tags.items".
     """
-    if schema.get("type") != "object":
-        _reject("$", "the root must be an object")
+    if schema.get("type") != "object" or "anyOf" in schema:
+        _reject("$", "the root must be an object, and no anyOf")
     properties = 0
     for path, depth, node in _nodes(schema, "$", 0):
         if depth > MAX_DEPTH:
@@ -72,8 +72,9 @@ def _nodes(node: Any, path: str, depth: int) -> Iterator[tuple[str, int, Mapping
     yield path, depth, node
     for name, child in node.get("properties", {}).items():
         yield from _nodes(child, f"{path}.properties.{name}", depth)
-    for name, child in node.get("$defs", {}).items():
-        yield from _nodes(child, f"{path}.$defs.{name}", 0)
+    for keyword in ("$defs", "definitions"):
+        for name, child in node.get(keyword, {}).items():
+            yield from _nodes(child, f"{path}.{keyword}.{name}", 0)
     if "items" in node:
         yield from _nodes(node["items"], f"{path}.items", depth)
     for index, child in enumerate(node.get("anyOf", ())):

@@ -85,9 +85,7 @@ def _validator(schema_json: str) -> Draft202012Validator:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        raise ConfigurationError(
-            f"The output schema isn't a JSON schema: {error.message} at {error.json_path}."
-        ) from None
+        raise ConfigurationError(f"The output schema is wrong at {error.json_path}: {error.message}.") from None
     # An empty registry: the default one would fetch references over the network.
     return Draft202012Validator(schema, registry=Registry())
 

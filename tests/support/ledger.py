@@ -59,8 +59,14 @@ class Ledger:
         )
 
 
-async def settle_ledger(env: Mapping[str, str], kind: str, job_ids: Sequence[str], *, timeout_s: float) -> Ledger:
-    """Wait until every job has ended and is published, or time is up, then take stock."""
+async def settle_ledger(
+    env: Mapping[str, str], kind: str, job_ids: Sequence[str], *, timeout_s: float, exclusive: bool = False
+) -> Ledger:
+    """Wait until every job has ended and is published, or time is up, then take stock.
+
+    Args:
+        exclusive: whether the system had no other jobs than these, so that any other outcome is one too many.
+    """
     deadline = time.monotonic() + timeout_s
     backend = await connect(Settings.from_env(env))
     try:
@@ -70,7 +76,7 @@ async def settle_ledger(env: Mapping[str, str], kind: str, job_ids: Sequence[str
                 records = await _records(backend, kind, job_ids)
                 ended = [r for r in records if r.state.final and r.published_at]
                 if len(ended) == len(job_ids) or time.monotonic() > deadline:
-                    await _take_stock(backend, kind, job_ids, records, ledger)
+                    await _take_stock(backend, kind, job_ids, records, ledger, exclusive=exclusive)
                     return ledger
             except SluiceError:
                 if time.monotonic() > deadline:
@@ -91,7 +97,7 @@ async def _records(backend: Backend, kind: str, job_ids: Sequence[str]) -> list[
 
 
 async def _take_stock(
-    backend: Backend, kind: str, job_ids: Sequence[str], records: list[JobRecord], ledger: Ledger
+    backend: Backend, kind: str, job_ids: Sequence[str], records: list[JobRecord], ledger: Ledger, *, exclusive: bool
 ) -> None:
     by_id = {r.job_id: r for r in records}
     for job_id in job_ids:
@@ -109,10 +115,12 @@ async def _take_stock(
     published: Counter[str] = Counter()
     async with browse(backend.settings.service_bus) as browser:
         async for message in browser.peek(queues.outbox):
-            published[message.message_id or ""] += 1
             outcome = json.loads(b"".join(message.body))
             record = by_id.get(outcome["job_id"])
-            if record is None or (outcome["replay"] == record.replay and outcome["status"] != str(record.state)):
+            if record is None and not exclusive:
+                continue
+            published[message.message_id or ""] += 1
+            if record is None or (message.message_id == record.outcome_message_id and outcome["status"] != str(record.state)):
                 ledger.unmatched.append(outcome["job_id"])
         for queue in (queues.inbox, queues.run, queues.outbox):
             async for message in browser.peek(queue, dead_letters=True):

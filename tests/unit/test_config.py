@@ -59,7 +59,7 @@ def test_names_of_the_source_documents_are_accepted() -> None:
         "feedback-run",
         "form-out",
     )
-    assert settings.openai_api_version == "2023-05-15"
+    assert settings.openai.api_version == "2023-05-15"
 
 
 def test_queues_have_names_without_any_setting() -> None:

@@ -1,0 +1,104 @@
+"""The whole system for end-to-end tests, and a hand to send jobs and look at what became of them."""
+
+import json
+import secrets
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.servicebus import ServiceBusClient, ServiceBusMessage
+
+from local.stack import Stack
+from shared.bootstrap import Backend, connect
+from shared.config import Settings
+from tests.support.ledger import Ledger, settle_ledger
+from tests.support.stack import stack
+
+ROOT = Path(__file__).parents[2]
+MAX_ATTEMPTS = 3
+
+
+class System:
+    """A running stack. Job ids and texts that go through it are unique to each test."""
+
+    def __init__(self, running: Stack) -> None:
+        self.stack = running
+        self.env = running.settings
+        self.logs = running.data / "logs"
+
+    def send(self, bodies: Mapping[str, bytes], queue: str = "feedback-in", **envelope: Any) -> None:
+        """Send messages as any producer would: with the SDK, job id -> body."""
+        properties = envelope.pop("properties", None)
+        with (
+            ServiceBusClient.from_connection_string(self.env["ServiceBusConnection"]) as client,
+            client.get_queue_sender(queue) as sender,
+        ):
+            for job_id, body in bodies.items():
+                sender.send_messages(
+                    ServiceBusMessage(body, message_id=job_id, application_properties=properties, **envelope)
+                )
+
+    async def ledger(self, job_ids: Sequence[str], *, timeout_s: float = 90.0) -> Ledger:
+        """Wait for the jobs to end and take stock."""
+        return await settle_ledger(self.env, "feedback", job_ids, timeout_s=timeout_s)
+
+    async def outcomes(self, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Wait for the jobs to end, check that each ended once, and return their outcomes."""
+        ledger = await self.ledger(job_ids)
+        assert ledger.balanced, ledger.summary()
+        backend: Backend = await connect(Settings.from_env(self.env))
+        try:
+            found = {}
+            for job_id in job_ids:
+                record = await backend.store.get("feedback", job_id)
+                assert record is not None
+                data = await backend.failed_jobs.outcome(record)
+                found[job_id] = json.loads(data or b"null")
+            return found
+        finally:
+            await backend.close()
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Call the model server's control endpoint."""
+        request = urllib.request.Request(  # noqa: S310 - loopback
+            f"{self.env['AZURE_OPENAI_ENDPOINT']}/control/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - loopback
+            return json.load(response)
+
+    def sluice(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the command beside this stack."""
+        return subprocess.run(
+            [sys.executable, "-m", "cli.main", *arguments],
+            cwd=self.stack.data.parent,
+            env={"PATH": "", "COLUMNS": "200", "PYTHONPATH": str(ROOT)},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One stack for all tests that don't break it. Its model answers at once; jobs get three attempts."""
+    data = tmp_path_factory.mktemp("e2e") / ".sluice"
+    with stack(
+        data,
+        model_args=["--engine", "instant", "--no-limits"],
+        host_env={"SLUICE_MAX_ATTEMPTS": str(MAX_ATTEMPTS), "AZURE_OPENAI_TIMEOUT_S": "3"},
+    ) as running:
+        yield System(running)
+
+
+@pytest.fixture
+def unique() -> str:
+    """A name that no other test uses."""
+    return secrets.token_hex(4)
