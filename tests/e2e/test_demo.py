@@ -1,0 +1,70 @@
+"""The two commands of the README, from a fresh clone."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def _processes_in(folder: Path) -> list[str]:
+    """Processes whose command line or working directory is in the folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(folder) in " ".join([process.cwd(), *process.cmdline()]):
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_demo_shows_results_and_leaves_nothing_running(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "demo", "--data", str(tmp_path / ".sluice")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "24 succeeded, 0 failed" in done.stderr
+    assert str(tmp_path / ".sluice" / "logs") in done.stderr.replace("\n", "")
+    assert _processes_in(tmp_path) == []
+
+
+@pytest.mark.accept
+@pytest.mark.timeout(1800)
+def test_make_demo_from_a_fresh_clone_with_empty_caches(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    caches = {"UV_CACHE_DIR": str(tmp_path / "uv"), "npm_config_cache": str(tmp_path / "npm")}
+    seconds = []
+    for _ in range(2):
+        begin = time.monotonic()
+        done = subprocess.run(
+            ["make", "demo"],
+            cwd=clone,
+            env={**os.environ, **caches, "PIP_NO_CACHE_DIR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=1500,
+            check=False,
+        )
+        seconds.append(time.monotonic() - begin)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "24 succeeded, 0 failed" in done.stderr
+        assert _processes_in(clone) == []
+    record_property("figures", f"first run {seconds[0]:.0f} s, everything installed; second {seconds[1]:.0f} s")
+    assert seconds[1] < 40
+    shutil.rmtree(clone)
