@@ -1,5 +1,6 @@
 """`sluice bench`: figures as ratios, measured side by side."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,4 +33,15 @@ def index(
     from benchmarks.index import run
 
     run(rounds, as_json=as_json)
+    raise typer.Exit(EXIT_OK)
+
+
+@app.command()
+def sentiment(
+    reviews: Annotated[Path, typer.Argument(help="JSON Lines with text and mean_rating.")], as_json: JsonOption = False
+) -> None:
+    """How often the demonstration engine agrees with human ratings, against VADER."""
+    from benchmarks.sentiment import run
+
+    run(reviews, as_json=as_json)
     raise typer.Exit(EXIT_OK)

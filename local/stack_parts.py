@@ -46,10 +46,14 @@ def service_bus(data: Path) -> PartSpec:
     )
 
 
+# More than the demonstration engine can use, so that a laptop isn't throttled by a quota that nobody has set.
+_MODEL_QUOTA = ("--tpm", "1000000")
+
+
 def model(arguments: Sequence[str], env: Mapping[str, str]) -> PartSpec:
     return PartSpec(
         name=MODEL,
-        command=lambda ports: _module("local.model", "--port", str(ports["port"]), *arguments),
+        command=lambda ports: _module("local.model", "--port", str(ports["port"]), *_MODEL_QUOTA, *arguments),
         usual_ports={"port": 8090},
         settings=lambda info: {
             "AZURE_OPENAI_ENDPOINT": f"http://127.0.0.1:{info['port']}",

@@ -1,0 +1,88 @@
+"""Speech to text through the SDK: Whisper on real speech where it is at hand, on a tone otherwise."""
+
+import io
+import math
+import os
+import struct
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import AsyncAzureOpenAI, BadRequestError, RateLimitError
+
+from tests.integration.local_model.conftest import azure_client, v1_client
+from tests.support.model import PROJECT_ROOT, ModelServer
+
+DATA = Path(os.environ.get("SLUICE_TEST_DATA", PROJECT_ROOT.parent / "shared" / "data"))
+SPEECH = DATA / "audio" / "jfk.flac"
+
+
+def tone() -> bytes:
+    """One second of 440 Hz as a WAV file."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        samples = (int(9000 * math.sin(2 * math.pi * 440 * i / 8000)) for i in range(8000))
+        file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+    return buffer.getvalue()
+
+
+def recording() -> tuple[tuple[str, bytes], str, float]:
+    """A file, words that must be heard in it, and its length in seconds."""
+    if SPEECH.exists():
+        return ("jfk.flac", SPEECH.read_bytes()), "what your country can do for you", 11.0
+    return ("tone.wav", tone()), "", 1.0
+
+
+async def test_speech_is_heard(embedded_server: ModelServer) -> None:
+    file, words, _ = recording()
+    async with azure_client(embedded_server) as client:
+        answer = await client.audio.transcriptions.with_raw_response.create(model="whisper", file=file)
+
+    assert words in answer.parse().text
+    assert "x-ratelimit-remaining-requests" in answer.headers
+    assert "x-ratelimit-remaining-tokens" not in answer.headers
+
+
+async def test_all_formats(embedded_server: ModelServer) -> None:
+    file, words, length = recording()
+    answers: dict[str, Any] = {}
+    async with v1_client(embedded_server) as client:
+        forms: tuple[Any, ...] = ("text", "srt", "vtt", "verbose_json")
+        for form in forms:
+            answers[form] = await client.audio.transcriptions.create(model="whisper", file=file, response_format=form)
+
+    assert words in answers["text"]
+    assert answers["vtt"].startswith("WEBVTT\n")
+    assert not words or "-->" in answers["srt"]
+    verbose = answers["verbose_json"]
+    assert verbose.duration == pytest.approx(length, abs=0.1)
+    assert " ".join(segment.text for segment in verbose.segments) == verbose.text
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "message"),
+    [
+        (("speech.txt", b"text"), {}, "Invalid file format"),
+        (("speech.wav", b"no audio at all"), {}, "could not be decoded"),
+        (("speech.wav", b""), {}, "could not be decoded"),
+        (("speech.wav", tone()), {"temperature": 7}, "'temperature'"),
+    ],
+)
+async def test_refusals(
+    embedded_server: ModelServer, file: tuple[str, bytes], options: dict[str, Any], message: str
+) -> None:
+    async with azure_client(embedded_server) as client:
+        with pytest.raises(BadRequestError, match=message):
+            await client.audio.transcriptions.create(model="whisper", file=file, **options)
+
+
+async def test_requests_are_limited(instant_server: ModelServer, azure: AsyncAzureOpenAI) -> None:
+    instant_server.limit(rpm=6, tpm=1)
+    file = ("tone.wav", tone())
+
+    await azure.audio.transcriptions.create(model="whisper", file=file)
+
+    with pytest.raises(RateLimitError, match=r"Transcriptions_Create Operation .* exceeded call rate limit"):
+        await azure.audio.transcriptions.create(model="whisper", file=file)
