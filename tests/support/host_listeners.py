@@ -49,7 +49,8 @@ class RecordingInvoker:
 
 def function(trigger_type: str, name: str = "work", **trigger: Any) -> Function:
     """A function whose trigger has these properties beside name, type and connection."""
-    return Function(name, name, {"name": "arg", "type": trigger_type, "connection": "Connection", **trigger}, (), ())
+    properties = {key: setting for key, setting in trigger.items() if setting is not None}
+    return Function(name, name, {"name": "arg", "type": trigger_type, "connection": "Connection", **properties}, (), ())
 
 
 def value(invocation: Invocation, name: str) -> Datum:

@@ -120,7 +120,9 @@ async def _take_stock(
             if record is None and not exclusive:
                 continue
             published[message.message_id or ""] += 1
-            if record is None or (message.message_id == record.outcome_message_id and outcome["status"] != str(record.state)):
+            if record is None or (
+                message.message_id == record.outcome_message_id and outcome["status"] != str(record.state)
+            ):
                 ledger.unmatched.append(outcome["job_id"])
         for queue in (queues.inbox, queues.run, queues.outbox):
             async for message in browser.peek(queue, dead_letters=True):

@@ -12,8 +12,9 @@ from shared.model.client import Usage
 
 _CONTEXT_TOKENS = 8192
 # Small models repeat themselves without end at temperature 0. DRY sampling makes verbatim repetition ever less likely;
-# the values are those its author recommends (llama.cpp, tools/server/README.md).
-_AGAINST_LOOPS = {"dry_multiplier": 0.8, "dry_base": 1.75, "dry_allowed_length": 2}
+# the values are those its author recommends (llama.cpp, tools/server/README.md), but for the sequence breakers: by
+# default quotes are among them, and then an array may repeat its last element for ever.
+_AGAINST_LOOPS = {"dry_multiplier": 0.8, "dry_base": 1.75, "dry_allowed_length": 2, "dry_sequence_breakers": ["\n"]}
 # What llama.cpp understands of a request. The model's name and the number of choices are ours.
 _FORWARDED = (
     *("messages", "max_tokens", "temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "stop"),
@@ -43,7 +44,7 @@ class GgufEngine:
     async def chat(self, call: ChatCall) -> ChatResult:
         """See Engine."""
         given = {name: call.payload[name] for name in _FORWARDED if call.payload.get(name) is not None}
-        body = {**_AGAINST_LOOPS, **given}
+        body: dict[str, Any] = _bounded({**_AGAINST_LOOPS, **given})
         if call.max_tokens is not None:
             body["max_tokens"] = call.max_tokens
         loop = asyncio.get_running_loop()
@@ -80,6 +81,22 @@ class GgufEngine:
         if refused := answer.get("error"):
             raise UpstreamError(int(refused.get("code", 500)), _refusal(str(refused.get("message", ""))))
         return answer
+
+
+def _bounded(node: Any) -> Any:
+    """A copy in which an array of enum values has at most as many elements as there are values.
+
+    Strict schemas can't say so, and a small model may list values until its tokens are used up.
+    """
+    if isinstance(node, list):
+        return [_bounded(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    copy = {key: _bounded(value) for key, value in node.items()}
+    items = copy.get("items")
+    if copy.get("type") == "array" and isinstance(items, dict) and isinstance(items.get("enum"), list):
+        copy.setdefault("maxItems", len(items["enum"]))
+    return copy
 
 
 def _refusal(message: str) -> dict[str, Any]:

@@ -140,14 +140,31 @@ def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
     assert load_config(path).queues[0].name == "q"
 
 
-def test_the_applications_own_file_suits_microsofts_emulator_too() -> None:
-    config = load_config(Path(config_module.__file__).with_name("config.json"))
+_OWN = Path(config_module.__file__).with_name("config.json")
+_FOR_MICROSOFTS = Path(config_module.__file__).with_name("config.emulator.json")
 
-    assert [queue.name for queue in config.queues] == ["feedback-in", "feedback-run", "feedback-out"]
-    for queue in config.queues:
+
+def test_the_applications_file_for_microsofts_emulator_is_its_own_within_the_limits_there() -> None:
+    own, limited = json.loads(_OWN.read_text()), json.loads(_FOR_MICROSOFTS.read_text())
+    for queue in own["UserConfig"]["Namespaces"][0]["Queues"]:
+        queue["Properties"]["DefaultMessageTimeToLive"] = "PT1H"
+        queue["Properties"]["DuplicateDetectionHistoryTimeWindow"] = "PT5M"
+    assert own == limited
+    for settings in (queue.settings for queue in load_config(_FOR_MICROSOFTS).queues):
         # The ranges of the schema of Microsoft's emulator.
-        assert 5_000 <= queue.settings.lock_duration_ms <= 300_000
-        assert 5_000 <= queue.settings.duplicate_window_ms <= 300_000
-        assert 300_000 <= queue.settings.default_ttl_ms <= 3_600_000
-        assert queue.settings.max_delivery_count <= 10
-        assert queue.settings.dead_letter_expired
+        assert 5_000 <= settings.lock_duration_ms <= 300_000
+        assert 5_000 <= settings.duplicate_window_ms <= 300_000
+        assert 300_000 <= settings.default_ttl_ms <= 3_600_000
+        assert settings.max_delivery_count <= 10
+
+
+def test_the_applications_own_file_has_what_the_code_expects_of_the_queues() -> None:
+    queues = {queue.name: queue.settings for queue in load_config(_OWN).queues}
+    assert list(queues) == ["feedback-in", "feedback-run", "feedback-out"]
+    day_ms = 24 * 3_600_000
+    for settings in queues.values():
+        assert settings.lock_duration_ms == 60_000
+        assert settings.max_delivery_count == 10
+        assert settings.dead_letter_expired
+        assert settings.default_ttl_ms == 14 * day_ms
+    assert queues["feedback-out"].duplicate_window_ms == day_ms

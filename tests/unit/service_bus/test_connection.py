@@ -1,16 +1,10 @@
 """Connections without sockets: whatever a client sends, it gets a proper end and the broker goes on."""
 
-import asyncio
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from local.service_bus.amqp_types import Described
-from local.service_bus.connection import MAX_FRAME_BYTES, Connection
-from local.service_bus.encode import encode, uint
+from local.service_bus.connection import MAX_FRAME_BYTES
+from local.service_bus.encode import uint
 from local.service_bus.errors import (
     DECODE_ERROR,
     FRAMING_ERROR,
@@ -49,80 +43,9 @@ from tests.support.amqp import (
     transfer,
 )
 from tests.unit.service_bus.helpers import Bench, encoded_message
+from tests.unit.service_bus.peer import Peer, codes
 
-
-class FakeTransport(asyncio.Transport):
-    """Collects what is written; can be told that the peer doesn't read."""
-
-    def __init__(self) -> None:
-        super().__init__({"socket": self})
-        self.data = b""
-        self.closed = False
-        self.reading = True
-
-    def setsockopt(self, *_: Any) -> None: ...
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
-
-    def write(self, data: Any) -> None:
-        self.data += data
-
-    def close(self) -> None:
-        self.closed = True
-
-    def abort(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-
-class Peer:
-    """A client without a socket."""
-
-    def __init__(self, bench: Bench, greeting: bytes = GREETING) -> None:
-        self.transport = FakeTransport()
-        self.connections: set[Connection] = set()
-        self.connection = Connection(bench.broker, self.connections)
-        self.connection.connection_made(self.transport)
-        self._bench = bench
-        self.send(greeting)
-
-    def send(self, *frames: bytes) -> list[Frame]:
-        """Send bytes; returns the frames that came back."""
-        self.transport.data = b""
-        self.connection.data_received(b"".join(frames))
-        self._bench.settle()
-        return split_frames(self.transport.data)[0]
-
-    def lose(self) -> None:
-        self.connection.connection_lost(None)
-        self._bench.settle()
-
-
-@pytest.fixture
-def bench() -> Bench:
-    return Bench({"q": {"LockDuration": "PT5S"}, "s": {"RequiresSession": True}})
-
-
-@pytest.fixture(autouse=True)
-def loop() -> Iterator[None]:
-    """Connections set timers on the running loop: here one that never turns."""
-    loop = asyncio.new_event_loop()
-    asyncio._set_running_loop(loop)
-    yield
-    asyncio._set_running_loop(None)
-    loop.close()
-
-
-def codes(frames: list[Frame]) -> list[int]:
-    return [code for code, _, _ in frames]
+pytestmark = pytest.mark.usefixtures("still_loop")
 
 
 def test_a_greeting_is_answered(bench: Bench) -> None:
@@ -308,50 +231,6 @@ def test_drain_uses_up_the_credit(bench: Bench) -> None:
     assert (handle, delivery_count, credit) == (1, 5, 0)
     bench.send(b"b")
     assert len(bench.queue().locks._by_tag) == 1
-
-
-PIECES = st.sampled_from(
-    [
-        OPEN_FRAME,
-        BEGIN_FRAME,
-        AMQP_HEADER,
-        attach_sender("q"),
-        attach_sender("nowhere", 4),
-        attach_receiver("q", 1),
-        attach_receiver("s", 2),
-        attach_receiver("q/$management", 3),
-        attach_sender("q/$management", 5, "manage"),
-        transfer(encoded_message(b"x"), 0),
-        transfer(encoded_message(b"x"), 1, handle=5),
-        transfer(b"\x00\x53\x75", 2, more=True),
-        flow(1, 10),
-        frame(1, DISPOSITION, [True, 0, 3, False, Described(ACCEPTED, [])]),
-        frame(1, DISPOSITION, [True, 0, None, False, Described(0x25, [Described(0x1D, [1, 2, 3])])]),
-        frame(1, 0x16, [uint(1), True]),
-        frame(1, END, []),
-    ]
-) | st.binary(max_size=40)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
-@given(st.lists(PIECES, max_size=12), st.data())
-def test_no_sequence_of_frames_disturbs_the_broker(bench: Bench, pieces: list[bytes], data: st.DataObject) -> None:
-    raw = bytearray(b"".join(pieces))
-    if raw and data.draw(st.booleans()):
-        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    peer = Peer(bench)
-    frames = peer.send(bytes(raw))
-    peer.lose()
-
-    errors = [error_of(fields)[0] for code, fields, _ in frames if code == CLOSE and fields]
-    assert "amqp:internal-error" not in errors
-    assert list(bench.queue()._consumers) == []
-    good = Peer(bench)
-    assert codes(good.send(attach_sender("q"), transfer(encode(Described(0x75, b"x")), 0))) == [
-        ATTACH,
-        FLOW,
-        DISPOSITION,
-    ]
 
 
 def test_what_gets_no_answer_is_committed_all_the_same(bench: Bench) -> None:
