@@ -41,7 +41,7 @@ def sentiment(
     reviews: Annotated[Path, typer.Argument(help="JSON Lines with text and mean_rating.")], as_json: JsonOption = False
 ) -> None:
     """How often the demonstration engine agrees with human ratings, against VADER."""
-    from benchmarks.sentiment import run
+    from benchmarks.sentiment import read_reviews, run
 
-    run(reviews, as_json=as_json)
+    run(read_reviews(reviews), as_json=as_json)
     raise typer.Exit(EXIT_OK)

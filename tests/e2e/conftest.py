@@ -62,6 +62,19 @@ class System:
         finally:
             await backend.close()
 
+    def published(self) -> list[tuple[str, str | None]]:
+        """Message id and correlation id of everything in the out queue."""
+        with (
+            ServiceBusClient.from_connection_string(self.env["ServiceBusConnection"]) as client,
+            client.get_queue_receiver("feedback-out") as receiver,
+        ):
+            found: list[tuple[str, str | None]] = []
+            after = 0
+            while messages := receiver.peek_messages(250, sequence_number=after + 1):
+                found += [(m.message_id or "", m.correlation_id) for m in messages]
+                after = messages[-1].sequence_number or after
+            return found
+
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Call the model server's control endpoint."""
         request = urllib.request.Request(  # noqa: S310 - loopback

@@ -53,6 +53,15 @@ async def test_originals_of_bad_messages_are_kept_byte_for_byte(system: System, 
         await backend.close()
 
 
+async def test_each_outcome_has_the_correlation_id_of_its_own_message(system: System, unique: str) -> None:
+    system.send({f"{unique}-{i}": _body("x") for i in range(0, 10, 2)}, correlation_id=f"{unique}-shared")
+    system.send({f"{unique}-{i}": _body("x") for i in range(1, 10, 2)})
+    ids = [f"{unique}-{i}" for i in range(10)]
+    await system.outcomes(ids)
+    found = {m: c for m, c in system.published() if m.startswith(unique)}
+    assert found == {f"{i}:0": i if int(i[-1]) % 2 else f"{unique}-shared" for i in ids}
+
+
 FAULTS: dict[str, tuple[dict[str, Any], str, int]] = {
     # name: the fault, how the job ends (code of its error), after how many attempts
     "unavailable-once": ({"kind": "status", "status": 503}, "", 2),

@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from azure.servicebus import ServiceBusReceivedMessage
-from azure.servicebus.aio import ServiceBusClient
 from azure.storage.blob.aio import BlobServiceClient
 
 from local.host.contracts import Datum, FunctionFailedError, OutputBinding
 from local.host.outputs import create_outputs
 from tests.support.azurite import Azurite, azurite
 from tests.support.service_bus import ServiceBusEmulator, configuration, service_bus
+from tests.support.service_bus_listeners import Bus
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 QUEUES = ["texts", "metadata", "many", "restarted"]
@@ -41,23 +40,20 @@ async def outputs(emulator: ServiceBusEmulator, storage: Azurite) -> AsyncIterat
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def client(emulator: ServiceBusEmulator) -> AsyncIterator[ServiceBusClient]:
-    async with ServiceBusClient.from_connection_string(emulator.connection_string) as opened:
-        yield opened
-
-
-async def peek(client: ServiceBusClient, queue: str) -> list[ServiceBusReceivedMessage]:
-    return await client.get_queue_receiver(queue).peek_messages(100)
+async def bus(emulator: ServiceBusEmulator) -> AsyncIterator[Bus]:
+    opened = Bus(emulator.connection_string)
+    yield opened
+    await opened.close()
 
 
 def to_queue(queue: str) -> dict[str, str]:
     return {"type": "serviceBus", "name": "out", "connection": "SB", "queueName": queue}
 
 
-async def test_messages_are_plain_texts(client: ServiceBusClient, outputs: dict[str, OutputBinding]) -> None:
+async def test_messages_are_plain_texts(bus: Bus, outputs: dict[str, OutputBinding]) -> None:
     for value in (Datum("string", "Grüße"), Datum("string", '[1, {"a": 1}]'), Datum("json", '{"b": 2}')):
         await outputs["serviceBus"].send(to_queue("texts"), value, {})
-    messages = await peek(client, "texts")
+    messages = await bus.left("texts")
     assert [str(message) for message in messages] == ["Grüße", "1", '{\n  "a": 1\n}', '{\n  "b": 2\n}']
     for message in messages:
         assert message.content_type == "text/plain"
@@ -65,16 +61,16 @@ async def test_messages_are_plain_texts(client: ServiceBusClient, outputs: dict[
         assert not message.application_properties
 
 
-async def test_a_queue_can_be_chosen_by_metadata(client: ServiceBusClient, outputs: dict[str, OutputBinding]) -> None:
+async def test_a_queue_can_be_chosen_by_metadata(bus: Bus, outputs: dict[str, OutputBinding]) -> None:
     metadata = {"Subject": Datum("string", "meta")}
     await outputs["serviceBus"].send(to_queue("{subject}data"), Datum("string", "x"), metadata)
-    assert len(await peek(client, "metadata")) == 1
+    assert len(await bus.left("metadata")) == 1
 
 
-async def test_many_at_a_time(client: ServiceBusClient, outputs: dict[str, OutputBinding]) -> None:
+async def test_many_at_a_time(bus: Bus, outputs: dict[str, OutputBinding]) -> None:
     sends = (outputs["serviceBus"].send(to_queue("many"), Datum("string", str(n)), {}) for n in range(50))
     await asyncio.gather(*sends)
-    assert sorted(int(str(message)) for message in await peek(client, "many")) == list(range(50))
+    assert sorted(int(str(message)) for message in await bus.left("many")) == list(range(50))
 
 
 @pytest.mark.parametrize(
@@ -103,12 +99,12 @@ async def test_a_connection_without_settings_fails_the_call(outputs: dict[str, O
 
 
 async def test_a_restart_of_the_broker_is_outlived(
-    emulator: ServiceBusEmulator, client: ServiceBusClient, outputs: dict[str, OutputBinding]
+    emulator: ServiceBusEmulator, bus: Bus, outputs: dict[str, OutputBinding]
 ) -> None:
     await outputs["serviceBus"].send(to_queue("restarted"), Datum("string", "before"), {})
     await asyncio.to_thread(emulator.restart)
     await outputs["serviceBus"].send(to_queue("restarted"), Datum("string", "after"), {})
-    assert [str(message) for message in await peek(client, "restarted")] == ["before", "after"]
+    assert [str(message) for message in await bus.left("restarted")] == ["before", "after"]
 
 
 async def test_blobs_are_written_where_the_metadata_says(storage: Azurite, outputs: dict[str, OutputBinding]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
-from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.blob import BlobServiceClient
 
 from tests.support.azurite import Azurite, azurite
 from tests.support.host import RunningHost, functions_host, write_app
@@ -60,37 +60,38 @@ def storage() -> Iterator[Azurite]:
 
 @pytest.fixture(scope="module")
 def bus() -> Iterator[ServiceBusEmulator]:
-    with service_bus(configuration({"in": {"LockDuration": "PT10S"}, "out": {}})) as running:
+    with service_bus(configuration({"in": {"LockDuration": "PT10S"}, "second": {}, "out": {}})) as running:
         yield running
 
 
-@pytest.fixture
-async def blobs(storage: Azurite) -> AsyncIterator[BlobServiceClient]:
-    async with BlobServiceClient.from_connection_string(storage.connection_string) as client:
+@contextmanager
+def running(app: Path, queue: str, storage: Azurite, bus: ServiceBusEmulator) -> Iterator[RunningHost]:
+    connections = {"Bus": bus.connection_string, "AzureWebJobsStorage": storage.connection_string}
+    with functions_host(write_app(app, APP, settings={"IN_QUEUE": queue, **connections})) as started:
+        assert started.functions == ["blobs", "notes", "on_blob", "relay"]
+        yield started
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory, storage: Azurite, bus: ServiceBusEmulator) -> Iterator[RunningHost]:
+    with BlobServiceClient.from_connection_string(storage.connection_string) as client:
         for name in ("inbox", "outbox"):
-            container = client.get_container_client(name)
-            if not await container.exists():
-                await container.create_container()
+            client.create_container(name)
+    with running(tmp_path_factory.mktemp("wiring"), "in", storage, bus) as started:
+        yield started
+
+
+@pytest.fixture
+def blobs(storage: Azurite) -> Iterator[BlobServiceClient]:
+    with BlobServiceClient.from_connection_string(storage.connection_string) as client:
         yield client
 
 
-@pytest.fixture
-def host(tmp_path: Path, storage: Azurite, bus: ServiceBusEmulator, blobs: BlobServiceClient) -> Iterator[RunningHost]:
-    settings = {
-        "IN_QUEUE": "in",
-        "Bus": bus.connection_string,
-        "AzureWebJobsStorage": storage.connection_string,
-    }
-    with functions_host(write_app(tmp_path, APP, settings=settings)) as running:
-        assert running.functions == ["blobs", "notes", "on_blob", "relay"]
-        yield running
-
-
 @asynccontextmanager
-async def bus_client(bus: ServiceBusEmulator) -> AsyncIterator[tuple[Any, ServiceBusReceiver]]:
+async def bus_client(bus: ServiceBusEmulator, queue: str) -> AsyncIterator[tuple[Any, ServiceBusReceiver]]:
     async with (
         ServiceBusClient.from_connection_string(bus.connection_string) as client,
-        client.get_queue_sender("in") as sender,
+        client.get_queue_sender(queue) as sender,
         client.get_queue_receiver("out", receive_mode="receiveanddelete") as receiver,
     ):
         yield sender, receiver
@@ -105,31 +106,32 @@ async def received(receiver: ServiceBusReceiver, count: int) -> list[str]:
 
 
 async def test_messages_go_through_a_function_and_survive_its_crash(host: RunningHost, bus: ServiceBusEmulator) -> None:
-    async with bus_client(bus) as (sender, receiver):
+    async with bus_client(bus, "in") as (sender, receiver):
         await sender.send_messages([ServiceBusMessage(text) for text in ("a", "crash", "b")])
         assert await received(receiver, 3) == ["A", "B", "CRASH"]
     await asyncio.to_thread(host.wait_for_line, "[Function.relay] [INFO] relay crash", count=2)
 
 
 async def test_a_message_under_way_is_finished_when_the_host_is_stopped(
-    host: RunningHost, bus: ServiceBusEmulator
+    tmp_path: Path, storage: Azurite, bus: ServiceBusEmulator
 ) -> None:
-    async with bus_client(bus) as (sender, receiver):
-        await sender.send_messages(ServiceBusMessage("slow"))
-        await asyncio.to_thread(host.wait_for_line, "relay slow")
-        assert await asyncio.to_thread(host.process.stop) == 0
-        assert await received(receiver, 1) == ["SLOW"]
-        assert await receiver.receive_messages(1, max_wait_time=1) == []
+    with running(tmp_path, "second", storage, bus) as host:
+        async with bus_client(bus, "second") as (sender, receiver):
+            await sender.send_messages(ServiceBusMessage("slow"))
+            await asyncio.to_thread(host.wait_for_line, "relay slow")
+            assert await asyncio.to_thread(host.process.stop) == 0
+            assert await received(receiver, 1) == ["SLOW"]
+            assert await receiver.receive_messages(1, max_wait_time=1) == []
 
 
 async def test_blobs_go_in_and_out_and_trigger(host: RunningHost, blobs: BlobServiceClient) -> None:
-    await blobs.get_blob_client("inbox", "hello.txt").upload_blob(b"ab\xff", overwrite=True)
+    blobs.get_blob_client("inbox", "hello.txt").upload_blob(b"ab\xff", overwrite=True)
     async with aiohttp.ClientSession() as session:
         async with session.get(f"{host.url}/api/blobs/hello") as response:
             assert await response.text() == repr(("ab\ufffd", b"ab\xff"))
         async with session.get(f"{host.url}/api/blobs/none") as response:
             assert await response.text() == "(no blob)"
-    copy = await (await blobs.get_blob_client("outbox", "hello.txt").download_blob()).readall()
+    copy = blobs.get_blob_client("outbox", "hello.txt").download_blob().readall()
     assert copy.decode() == "\ufffdba"
     await asyncio.to_thread(host.wait_for_line, "[Function.on_blob] [INFO] on_blob inbox/hello.txt ab")
 
@@ -141,7 +143,7 @@ async def test_placeholders_come_from_body_query_and_route(host: RunningHost, bl
         async with session.post(url, json=body) as response:
             assert response.status == 200
     note = blobs.get_blob_client("outbox", "route-query-body.txt")
-    assert await (await note.download_blob()).readall() == b"the note"
+    assert note.download_blob().readall() == b"the note"
 
 
 async def test_posts_of_event_grid_reach_their_function(host: RunningHost) -> None:

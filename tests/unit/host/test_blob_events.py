@@ -8,15 +8,20 @@ from azure.storage.blob import BlobProperties
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.host.bindings import BindingError
 from local.host.blob_eventgrid import blob_message, validation_code
 from local.host.blob_listener import blob_invocation
 from local.host.blob_message import BlobMessage
+from local.host.blob_polling import PollingBlobListener
+from local.host.blob_trigger import create_listener
 from local.host.contracts import Function
+from tests.support.host_listeners import RecordingInvoker, function
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
 )
+STORAGE = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "Connection": "UseDevelopmentStorage=true"}
 MESSAGE = BlobMessage("Host.Functions.f", "Block", "c", "n", '"0x1"')
 
 
@@ -86,3 +91,42 @@ def _invocation(content: bytes, placeholders: dict[str, str] | None = None, **tr
     function = Function("f", "f", {"name": "blob", "type": "blobTrigger", **trigger}, (), ())
     properties = BlobProperties(name="n", container="c")
     return blob_invocation(function, "http://x/c/n", properties, content, placeholders or {})
+
+
+@pytest.mark.parametrize(
+    ("source", "listener"), [(None, PollingBlobListener), ("LogsAndContainerScan", PollingBlobListener)]
+)
+async def test_which_listener(source: str | None, listener: type) -> None:
+    work = function("blobTrigger", path="inbox/{name}", source=source)
+    assert type(create_listener(work, RecordingInvoker(), STORAGE, {}, "host")) is listener
+
+
+async def test_a_listener_of_events_has_a_webhook() -> None:
+    work = function("blobTrigger", path="inbox/{name}", source="EventGrid")
+    assert hasattr(create_listener(work, RecordingInvoker(), STORAGE, {}, "host"), "handle")
+
+
+async def test_functions_of_one_host_share_a_queue_and_hosts_do_not() -> None:
+    invoker, other = RecordingInvoker(), RecordingInvoker()
+    work = function("blobTrigger", path="inbox/{name}")
+    first, second = (create_listener(work, invoker, STORAGE, {}, "host") for _ in range(2))
+    assert first.queue is second.queue
+    assert create_listener(work, other, STORAGE, {}, "host").queue is not first.queue
+
+
+@pytest.mark.parametrize(
+    ("trigger", "settings", "reason"),
+    [
+        (
+            {"path": "{container}/x"},
+            {"Connection": "UseDevelopmentStorage=true"},
+            "AzureWebJobsStorage' has no settings",
+        ),
+        ({"path": "{container}/x"}, STORAGE, "the container can't have placeholders"),
+        ({"path": "inbox/x", "connection": "Other"}, STORAGE, "connection 'Other' has no settings"),
+    ],
+)
+async def test_what_is_of_no_use(trigger: dict[str, Any], settings: dict[str, str], reason: str) -> None:
+    with pytest.raises(BindingError) as failure:
+        create_listener(function("blobTrigger", **trigger), RecordingInvoker(), settings, {}, "host")
+    assert reason in str(failure.value)

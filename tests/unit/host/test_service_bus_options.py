@@ -7,6 +7,7 @@ import pytest
 
 from local.host.bindings import BindingError
 from local.host.service_bus_batch import BatchListener
+from local.host.service_bus_lanes import TwoLaneListener
 from local.host.service_bus_options import ServiceBusOptions, read_options
 from local.host.service_bus_sessions import SessionBatchListener, SessionListener
 from local.host.service_bus_single import SingleListener
@@ -80,18 +81,20 @@ def test_what_is_of_no_use(trigger: dict[str, Any], section: dict[str, Any], rea
 
 
 @pytest.mark.parametrize(
-    ("trigger", "listener"),
+    ("trigger", "calls", "listener"),
     [
-        ({}, SingleListener),
-        ({"cardinality": "ONE"}, SingleListener),
-        ({"cardinality": "MANY"}, BatchListener),
-        ({"isSessionsEnabled": True}, SessionListener),
-        ({"isSessionsEnabled": True, "cardinality": "many"}, SessionBatchListener),
+        ({}, 8, TwoLaneListener),
+        ({}, 7, SingleListener),
+        ({"cardinality": "ONE"}, 7, SingleListener),
+        ({"cardinality": "MANY"}, 8, BatchListener),
+        ({"isSessionsEnabled": True}, 8, SessionListener),
+        ({"isSessionsEnabled": True, "cardinality": "many"}, 8, SessionBatchListener),
     ],
 )
-async def test_which_listener(trigger: dict[str, Any], listener: type) -> None:
+async def test_which_listener(trigger: dict[str, Any], calls: int, listener: type) -> None:
     work = function("serviceBusTrigger", queueName="q", **trigger)
-    assert type(create_listener(work, RecordingInvoker(), SETTINGS, {})) is listener
+    host_json = {"extensions": {"serviceBus": {"maxConcurrentCalls": calls}}}
+    assert type(create_listener(work, RecordingInvoker(), SETTINGS, host_json)) is listener
 
 
 async def test_a_connection_without_settings_is_told_at_once() -> None:
