@@ -41,6 +41,26 @@ def test_demo_shows_results_and_leaves_nothing_running(tmp_path: Path) -> None:
     assert _processes_in(tmp_path) == []
 
 
+def test_up_runs_until_it_is_told_to_end(tmp_path: Path) -> None:
+    data = tmp_path / ".sluice"
+    up = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "up", "--data", str(data)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert up.stdout is not None
+    lines = []
+    for line in up.stdout:
+        lines.append(line)
+        if "everything runs" in line:
+            up.terminate()
+    assert up.wait(60) == 0, "".join(lines)
+    assert any("everything runs" in line for line in lines)
+    assert _processes_in(tmp_path) == []
+
+
 @pytest.mark.accept
 @pytest.mark.timeout(1800)
 def test_make_demo_from_a_fresh_clone_with_empty_caches(
