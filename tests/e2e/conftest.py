@@ -99,7 +99,7 @@ class System:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One stack for all tests that don't break it. Its model answers at once; jobs get three attempts."""
     data = tmp_path_factory.mktemp("e2e") / ".sluice"

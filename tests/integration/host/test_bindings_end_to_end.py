@@ -12,7 +12,7 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from azure.storage.blob import BlobServiceClient
 
 from tests.support.azurite import azurite
-from tests.support.host import RunningHost, functions_host, write_app
+from tests.support.host import RunningHost, functions_host, wait_until, write_app
 from tests.support.service_bus import configuration, service_bus
 
 APP = """
@@ -174,21 +174,21 @@ def test_a_message_and_an_output(world: World) -> None:
         "missing": [None] * 4,
     }
     assert body.startswith('{\n  "body"')
-    assert world.left("single") == []
+    wait_until(lambda: world.left("single") == [], what="the end of the message")  # outputs go out before it
 
 
 def test_a_batch_and_a_list_as_output(world: World) -> None:
     world.send("batch", *(ServiceBusMessage(str(n), message_id=f"m{n}") for n in range(4)))
     seen = [json.loads(body) for body in world.receive("batch-out", 4)]
     assert [(item["body"], item["id"], item["deliveries"]) for item in seen] == [(str(n), f"m{n}", 1) for n in range(4)]
-    assert world.left("batch") == []
+    wait_until(lambda: world.left("batch") == [], what="the end of the message")  # outputs go out before it
 
 
 @pytest.mark.parametrize("queue", ["failing", "unsendable"])
 def test_failing_calls_end_in_the_dead_letters(world: World, queue: str) -> None:
     world.send(queue, ServiceBusMessage(f"to {queue}"))
     assert world.receive(f"{queue}/$DeadLetterQueue") == [f"to {queue}"]
-    assert world.left(queue) == []
+    wait_until(lambda: world.left(queue) == [], what="the end of the message")  # outputs go out before it
 
 
 def test_a_message_whose_worker_died_comes_again_at_once(world: World) -> None:
