@@ -106,14 +106,6 @@ class BlobContainer:
             except azure_errors.ResourceNotFoundError:
                 raise InvalidMessageError(f"There is no blob {name} in the container {self._name}.") from None
 
-    async def delete(self, name: str) -> None:
-        """Delete a blob if it exists."""
-        async with storage_errors(f"Deleting the blob {self._name}/{name}"):
-            try:
-                await self._client.delete_blob(name)
-            except azure_errors.ResourceNotFoundError:
-                return
-
     async def _create(self) -> None:
         try:
             await self._client.create_container()

@@ -104,7 +104,6 @@ def test_default_profile_keeps_to_what_the_endpoint_accepts() -> None:
     assert "minimum" not in json.dumps(profile.schema_sent)
     assert profile.schema_sent["properties"]["category"]["enum"] == list(profile.categories)
     for example in profile.prompt.examples:
-        FeedbackProfile.load()
         assert set(example.output["hashtags"]) <= set(profile.hashtags)
 
 
