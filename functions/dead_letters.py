@@ -15,7 +15,7 @@ bp = func.Blueprint()
     data_type=func.DataType.BINARY,
 )
 async def feedback_intake_dead_letter(message: func.ServiceBusMessage) -> None:
-    """A message that could never be taken in becomes a failed job with its original body."""
+    """A message that was not taken in is tried again, or becomes a failed job with its original body."""
     from functions.decode import dead_letter_reason, delivery
     from shared.bootstrap import services
 
@@ -30,7 +30,7 @@ async def feedback_intake_dead_letter(message: func.ServiceBusMessage) -> None:
     data_type=func.DataType.BINARY,
 )
 async def feedback_run_dead_letter(message: func.ServiceBusMessage) -> None:
-    """A job whose run message was given up ends as failed."""
+    """A job whose run message was given up goes on, or ends as failed."""
     from functions.decode import dead_letter_reason, delivery
     from shared.bootstrap import services
 

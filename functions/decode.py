@@ -14,7 +14,7 @@ def delivery(message: func.ServiceBusMessage) -> Delivery:
         correlation_id=message.correlation_id,
         reply_to=message.reply_to,
     )
-    return Delivery(envelope, message.get_body())
+    return Delivery(envelope, message.get_body(), message.delivery_count or 1)
 
 
 def dead_letter_reason(message: func.ServiceBusMessage) -> str:

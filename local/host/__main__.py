@@ -7,11 +7,11 @@ local.settings.json and the environment (which wins), the host's own settings fr
 import argparse
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.end_signals import end_signals
 from local.host.console import Console, install_logging
 from local.host.errors import HostError
 from local.host.host import DEFAULT_PORT, MAX_WORKERS, WORKER_COUNT, FunctionsHost, HostOptions
@@ -36,9 +36,11 @@ async def _serve(options: HostOptions, console: Console) -> int:
     def on_signal() -> None:
         (hurry if stop.is_set() else stop).set()
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+    with end_signals(on_signal):
+        return await _run(options, console, stop, hurry)
+
+
+async def _run(options: HostOptions, console: Console, stop: asyncio.Event, hurry: asyncio.Event) -> int:
     try:
         host = FunctionsHost(options, os.environ, console)
     except HostError as error:
@@ -57,10 +59,6 @@ async def _serve(options: HostOptions, console: Console) -> int:
     announce_ready(port=host.port, functions=host.running)
     await stopped
     await host.stop(hurry)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # One more signal while the interpreter ends must not make the clean end a killed one.
-        loop.remove_signal_handler(number)
-        signal.signal(number, signal.SIG_IGN)
     return 0
 
 

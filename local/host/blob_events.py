@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -27,6 +26,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 from azure.storage.blob import BlobProperties, BlobType
 from azure.storage.blob.aio import BlobServiceClient
 
+from local.end_signals import end_signals
 from local.host.connections import HOST_STORAGE, blob_client
 from local.host.outage import Outage
 from local.host.timer_status import HOSTS_CONTAINER, ensure_container
@@ -223,10 +223,8 @@ async def _main() -> None:
     watching = asyncio.ensure_future(
         watch(blob_client(os.environ, arguments.connection), arguments.watch, arguments.poll_s)
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, watching.cancel)
-    announce_ready(containers=[container for container, _ in arguments.watch])
-    with contextlib.suppress(asyncio.CancelledError):
+    with end_signals(watching.cancel), contextlib.suppress(asyncio.CancelledError):
+        announce_ready(containers=[container for container, _ in arguments.watch])
         await watching
 
 

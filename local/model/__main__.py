@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import os
-import signal
 import sys
 
 from aiohttp import web
 
+from local.end_signals import end_signals
 from local.model.engines.protocol import EngineStartError
 from local.model.engines.select import select_engine
 from local.model.options import Options, parse_options
@@ -21,9 +21,11 @@ _GRACE_S = 5.0
 async def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT."""
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+    with end_signals(stopped.set):
+        await _serve(options, stopped)
+
+
+async def _serve(options: Options, stopped: asyncio.Event) -> None:
     engine = await asyncio.to_thread(select_engine, options.engine, os.environ)
     await asyncio.to_thread(load_encoding, DEFAULT_ENCODING)  # so that the first call doesn't wait for it
     # aiohttp's access log is off: paths are harmless, but nobody reads them.

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-import signal
 import socket
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
 
+from local.end_signals import end_signals
 from local.service_bus.broker import Broker
 from local.service_bus.connection import Connection
 from local.service_bus.errors import CONNECTION_FORCED
@@ -51,17 +51,16 @@ class Server:
             await loop.create_server(lambda: Connection(self._broker, self._connections), sock=opened)
             for opened in self._sockets
         ]
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
-        # What was restored may be waiting for its time already.
-        self._broker.turn.request_end()
-        on_ready()
-        try:
-            await self._stopped
-        finally:
-            for server in servers:
-                server.close()
-        await self._say_goodbye()
+        with end_signals(self._stop):
+            # What was restored may be waiting for its time already.
+            self._broker.turn.request_end()
+            on_ready()
+            try:
+                await self._stopped
+            finally:
+                for server in servers:
+                    server.close()
+            await self._say_goodbye()
 
     def _stop(self) -> None:
         if not self._stopped.done():

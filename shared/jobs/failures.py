@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from shared.errors import AbandonedJobError, ConflictError, InvalidMessageError
+from shared.errors import ConflictError, InvalidMessageError
 from shared.jobs.intake import Delivery, Intake
 from shared.jobs.kinds import JobKind
-from shared.jobs.lifecycle import Publish, Requeue, on_duplicate, replayed
+from shared.jobs.lifecycle import Fail, Publish, Requeue, on_dead_letter, replayed
 from shared.jobs.publisher import Publisher
 from shared.jobs.record import JobRecord, JobState
 from shared.jobs.store import JobStore
@@ -38,7 +38,7 @@ class FailedJobs:
         self._clock = clock
 
     async def reconcile(self, kind: str, delivery: Delivery, reason: str) -> None:
-        """A message on a run queue was dead-lettered: if it was its job's current one, the job ends as failed.
+        """A message on a run queue was dead-lettered: its job goes on where it can, and else ends as failed.
 
         What isn't one of our run messages becomes a failed job of its own, so that it is kept and seen.
 
@@ -48,22 +48,23 @@ class FailedJobs:
         try:
             ticket = RunTicket.decode(delivery.body)
         except InvalidMessageError:
-            await self._intake.accept(kind, [delivery], dead_letter=reason)
+            await self._intake.accept(kind, [delivery], dead_letter=f"not a run message of ours ({reason})")
             return
         record = await self._store.get(ticket.kind, ticket.job_id)
         if record is None:
             log_event(logger, "dead_letter_of_unknown_job", level=logging.WARNING, job_id=ticket.job_id)
             return
-        if ticket.booking == record.booking and not record.state.final:
-            error = AbandonedJobError(f"Service Bus dead-lettered the run message: {reason}")
-            log_event(logger, "job_dead_lettered", level=logging.WARNING, job_id=ticket.job_id, kind=ticket.kind)
-            await self._publisher.end(await self._publisher.failed(record, error))
-            return
-        decision = on_duplicate(record)
-        if isinstance(decision, Publish):
-            await self._publisher.publish(record)
-        elif isinstance(decision, Requeue):
-            await self._publisher.send_tickets(record.kind, [record])
+        log_event(logger, "job_dead_lettered", level=logging.WARNING, job_id=ticket.job_id, kind=ticket.kind)
+        match on_dead_letter(record, ticket, reason, self._clock()):
+            case Fail(record, error):
+                await self._publisher.end(await self._publisher.failed(record, error))
+            case Publish(record):
+                await self._publisher.publish(record)
+            case Requeue(record, changed):
+                again = await self._store.update(record) if changed else record
+                await self._publisher.send_tickets(again.kind, [again])
+            case _:
+                return
 
     async def body(self, record: JobRecord) -> bytes:
         """The original message body."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from shared.errors import AbandonedJobError, PermanentError, SluiceError
 from shared.jobs.kinds import JobKind
-from shared.jobs.lifecycle import Publish, Requeue, on_duplicate
+from shared.jobs.lifecycle import TOO_MANY_DELIVERIES, Publish, Requeue, on_duplicate
 from shared.jobs.publisher import Publisher
 from shared.jobs.record import JobRecord
 from shared.jobs.store import JobStore
@@ -17,16 +17,19 @@ from shared.storage.payloads import PayloadStore
 from shared.telemetry.events import log_event
 
 _CONCURRENCY = 16
+_GIVE_UP_AFTER_DELIVERIES = 100
+"""Of a dead letter, those to the in queue included: a body that kills the process must not do so for ever."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message from an in queue."""
+    """One message from an in queue. `count`: how often it was delivered, this time included."""
 
     envelope: Envelope
     body: bytes
+    count: int = 1
 
 
 class Intake:
@@ -50,8 +53,9 @@ class Intake:
         """Take a batch in.
 
         Args:
-            dead_letter: the reason, where the messages come from the dead-letter queue of the in queue: jobs that are
-                not known yet then end as failed.
+            dead_letter: the reason, where the messages come from the dead-letter queue of the in queue. Those that
+                were delivered too often are tried again, as usually storage was away; others end as failed, unless
+                the job is known already.
 
         Raises:
             StorageError, MessagingError: what was stored stays; the batch may be delivered again.
@@ -73,7 +77,9 @@ class Intake:
         error: SluiceError | None = None
         body = delivery.body
         try:
-            if dead_letter is not None:
+            if dead_letter is not None and (
+                dead_letter != TOO_MANY_DELIVERIES or delivery.count > _GIVE_UP_AFTER_DELIVERIES
+            ):
                 raise AbandonedJobError(f"Service Bus dead-lettered the message: {dead_letter}")
             body = await self._body(delivery)
             self._kinds[kind].decode(body)

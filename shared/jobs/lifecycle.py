@@ -14,6 +14,8 @@ from shared.resilience.retry import RetryPolicy
 
 # As many as Service Bus would deliver a message (MaxDeliveryCount) before it gives up.
 MAX_INTERRUPTIONS = 10
+TOO_MANY_DELIVERIES = "MaxDeliveryCountExceeded"
+"""Service Bus's reason for a dead letter that nobody completed: usually storage was away, or the process died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,31 @@ def on_ticket(record: JobRecord | None, ticket: RunTicket, now: datetime) -> Dec
         return on_duplicate(record)
     if record.state is JobState.RUNNING:
         # This very message started a run that never reported: the process died, or its lock was lost.
-        if record.interruptions + 1 > MAX_INTERRUPTIONS:
-            return Fail(record, AbandonedJobError(f"The job was interrupted {record.interruptions + 1} times."))
-        again = record.changed(
-            now, state=JobState.PENDING, booking=record.booking + 1, interruptions=record.interruptions + 1
-        )
-        return Requeue(again, changed=True)
+        return _on_interruption(record, now)
     return Begin(record.changed(now, state=JobState.RUNNING))
+
+
+def on_dead_letter(record: JobRecord, ticket: RunTicket, reason: str, now: datetime) -> Decision:
+    """A message on the run queue was dead-lettered.
+
+    Args:
+        reason: Service Bus's. Too many deliveries count as one more interruption, so that an outage, which uses up
+            the deliveries of every message it meets, ends no job.
+    """
+    if record.state.final or ticket.booking != record.booking:
+        return on_duplicate(record)
+    if reason == TOO_MANY_DELIVERIES:
+        return _on_interruption(record, now)
+    return Fail(record, AbandonedJobError(f"Service Bus dead-lettered the run message: {reason}"))
+
+
+def _on_interruption(record: JobRecord, now: datetime) -> Requeue | Fail:
+    if record.interruptions + 1 > MAX_INTERRUPTIONS:
+        return Fail(record, AbandonedJobError(f"The job was interrupted {record.interruptions + 1} times."))
+    again = record.changed(
+        now, state=JobState.PENDING, booking=record.booking + 1, interruptions=record.interruptions + 1
+    )
+    return Requeue(again, changed=True)
 
 
 def on_duplicate(record: JobRecord) -> Decision:

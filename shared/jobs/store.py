@@ -10,7 +10,7 @@ from azure.data.tables import UpdateMode
 
 from shared.errors import ConflictError
 from shared.jobs.record import JobRecord, JobState, partition_key, row_key
-from shared.storage.azure import storage_errors
+from shared.storage.azure import REPEAT, storage_errors
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableClient, TableServiceClient
@@ -60,14 +60,14 @@ class TableJobStore:
         """Create the tables if they are missing."""
         async with storage_errors("Creating the job tables"):
             for name in (JOBS_TABLE, FAILURES_TABLE):
-                await self._service.create_table_if_not_exists(name)
+                await self._service.create_table_if_not_exists(name, **REPEAT)
 
     async def add(self, record: JobRecord) -> JobRecord | None:
         """See JobStore. After a lost answer the SDK's own retry makes this None although the row is ours."""
         record = await self._index(record)
         async with storage_errors("Storing a job"):
             try:
-                meta = await self._jobs.create_entity(record.to_row())
+                meta = await self._jobs.create_entity(record.to_row(), **REPEAT)
             except ResourceExistsError:
                 return None
         return JobRecord.from_row(record.to_row(), meta["etag"])
@@ -131,7 +131,8 @@ class TableJobStore:
                     "RowKey": key,
                     "job_partition": partition_key(record.kind, record.job_id),
                     "job_row": row_key(record.job_id),
-                }
+                },
+                **REPEAT,
             )
         return record.changed(record.updated_at, failure_key=key)
 

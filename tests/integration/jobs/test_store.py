@@ -1,5 +1,6 @@
 """The job store on real tables: conditional writes, the index of failures, large payloads."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -12,7 +13,7 @@ from shared.jobs.store import TableJobStore
 from shared.messages import Envelope
 from shared.storage.azure import BlobContainer, blob_service, table_service
 from shared.storage.payloads import INLINE_LIMIT_CHARS, Payload, PayloadStore
-from tests.support.azurite import Azurite
+from tests.support.azurite import Azurite, azurite
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -39,6 +40,22 @@ async def test_insert_is_once(store: TableJobStore) -> None:
     assert read == first
     assert read is not None
     assert read.body.inline == '{"text": "a"}'
+
+
+async def test_insert_waits_for_a_storage_that_is_away() -> None:
+    """The Tables SDK repeats neither inserts nor merges of its own accord."""
+    with azurite() as storage:
+        async with table_service(Connection(storage.connection_string)) as service:
+            store = TableJobStore(service)
+            await store.prepare()
+            storage.kill()
+            pending = _job("patient")
+            adding = [asyncio.ensure_future(store.add(job)) for job in (pending, pending.changed(NOW, job_id="failed"))]
+            failing = asyncio.ensure_future(store.add(_job("lost").changed(NOW, state=JobState.FAILED)))
+            done, _ = await asyncio.wait([*adding, failing], timeout=0.5)
+            assert not done
+            storage.start()
+            assert all(await asyncio.gather(*adding, failing))
 
 
 async def test_update_is_conditional(store: TableJobStore) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from shared.errors import ConflictError, ContentFilteredError, InvalidMessageError
 from shared.jobs.intake import Delivery
+from shared.jobs.lifecycle import MAX_INTERRUPTIONS, TOO_MANY_DELIVERIES
 from shared.jobs.record import JobState
 from shared.messages import Envelope, RunTicket
 from tests.unit.jobs.conftest import System
@@ -72,10 +73,28 @@ def _dead(ticket: RunTicket) -> Delivery:
 
 async def test_dead_run_message_fails_its_job(system: System) -> None:
     await system.send({"text": "a"})
-    await system.failed_jobs.reconcile("stub", _dead(system.record().ticket), "MaxDeliveryCountExceeded")
+    await system.failed_jobs.reconcile("stub", _dead(system.record().ticket), "TTLExpiredException")
     assert system.published[0]["error"]["code"] == "abandoned"
     await system.run_all()
     assert len(system.published) == 1
+
+
+async def test_run_message_that_an_outage_killed_is_replaced_a_bounded_number_of_times(system: System) -> None:
+    await system.send({"text": "a"})
+    for _ in range(MAX_INTERRUPTIONS):
+        system.sender.queues["run"].clear()
+        await system.failed_jobs.reconcile("stub", _dead(system.record().ticket), TOO_MANY_DELIVERIES)
+        assert len(system.sender.queues["run"]) == 1
+    assert system.published == []
+    await system.failed_jobs.reconcile("stub", _dead(system.record().ticket), TOO_MANY_DELIVERIES)
+    assert [outcome["error"]["code"] for outcome in system.published] == ["abandoned"]
+
+
+async def test_run_message_that_an_outage_killed_lets_its_job_succeed(system: System) -> None:
+    await system.send({"text": "a"})
+    await system.failed_jobs.reconcile("stub", _dead(system.record().ticket), TOO_MANY_DELIVERIES)
+    await system.run_all()
+    assert [outcome["status"] for outcome in system.published] == ["succeeded"]
 
 
 async def test_dead_run_message_of_an_older_booking_changes_nothing(system: System) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.errors import MessagingError, StorageError
 from shared.jobs.intake import Delivery
+from shared.jobs.lifecycle import TOO_MANY_DELIVERIES
 from shared.jobs.record import JobState
 from shared.messages import Envelope
 from tests.unit.jobs.conftest import System
@@ -125,11 +126,19 @@ async def test_bad_claim_check_is_a_failed_job(system: System, blob: str, digest
     assert text in system.published[0]["error"]["message"]
 
 
-async def test_dead_letter_of_an_unknown_job_is_a_failed_job(system: System) -> None:
-    delivery = Delivery(Envelope("j1"), b'{"text": "a"}')
-    await system.intake.accept("stub", [delivery], dead_letter="MaxDeliveryCountExceeded")
+@pytest.mark.parametrize(("reason", "count"), [("TTLExpiredException", 3), (TOO_MANY_DELIVERIES, 101)])
+async def test_dead_letter_of_an_unknown_job_is_a_failed_job(system: System, reason: str, count: int) -> None:
+    delivery = Delivery(Envelope("j1"), b'{"text": "a"}', count)
+    await system.intake.accept("stub", [delivery], dead_letter=reason)
     assert system.published[0]["error"]["code"] == "abandoned"
-    assert "MaxDeliveryCountExceeded" in system.published[0]["error"]["message"]
+    assert reason in system.published[0]["error"]["message"]
+
+
+async def test_dead_letter_that_an_outage_made_is_taken_in(system: System) -> None:
+    delivery = Delivery(Envelope("j1"), b'{"text": "a"}', 100)
+    await system.intake.accept("stub", [delivery], dead_letter=TOO_MANY_DELIVERIES)
+    await system.run_all()
+    assert [outcome["status"] for outcome in system.published] == ["succeeded"]
 
 
 async def test_dead_letter_of_a_pending_job_lets_it_go_on(system: System) -> None:
