@@ -121,5 +121,5 @@ async def _drained(connection_string: str) -> float:
             await asyncio.sleep(0.002)
         start = time.perf_counter()
         while await receiver.peek_messages(1):  # noqa: ASYNC110 - the other side is another process
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.02)
         return time.perf_counter() - start

@@ -15,7 +15,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the rows as JSON
 @app.command()
 def host(
     rounds: Annotated[int, typer.Option(help="How often each side is measured.")] = 3,
-    messages: Annotated[int, typer.Option(help="Messages a round.")] = 3000,
+    messages: Annotated[int, typer.Option(help="Messages a round.")] = 10_000,
     as_json: JsonOption = False,
 ) -> None:
     """Messages a second through host and emulator, against a bare receive loop."""

@@ -64,7 +64,8 @@ class PromptReceiver:
             if not remaining or self._prefetch:
                 return
             before = remaining
-            remaining -= await self._take(remaining, deliver, BATCH_BURST_S if batch else BURST_S)
+            # One less than allowed: what came into the buffer just now the SDK counts twice, and it asks for one more.
+            remaining -= await self._take(max(remaining - 1, 1), deliver, BATCH_BURST_S if batch else BURST_S)
             # What a burst had got when its time was over is in the buffer now.
             remaining -= await self._take_buffered(remaining, deliver)
             if remaining == before:

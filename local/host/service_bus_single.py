@@ -15,6 +15,7 @@ from azure.servicebus.exceptions import MessageAlreadySettled, MessageLockLostEr
 
 from local.host.contracts import Function, Invoker
 from local.host.outage import Outage
+from local.host.service_bus_completion import complete_all
 from local.host.service_bus_listener import IDLE_WAIT_S, ServiceBusListener, Settlement, all_of, end_tasks
 from local.host.service_bus_message import single_invocation
 from local.host.service_bus_options import ServiceBusOptions
@@ -124,22 +125,20 @@ class SingleListener(ServiceBusListener):
         self._wake.set()
 
     async def _settle_finished(self, receiver: ServiceBusReceiver) -> None:
-        finished, self._finished = self._finished, []
-        # One after the other: on loopback that is faster than at a time, where the SDK's calls wait for each other.
-        for i, held in enumerate(finished):
-            try:
-                await self._settle(receiver, held)
-            except BaseException:
-                self._finished += finished[i + 1 :]
-                raise
-
-    async def _settle(self, receiver: ServiceBusReceiver, held: _Held) -> None:
+        left, self._finished = self._finished, []
         try:
-            await self.settle(receiver, held.message, held.settlement or Settlement.LEAVE)
-        except BaseException:
-            self._finished.append(held)
-            raise
-        self._held.discard(held)
+            completing = {id(held.message): held for held in left if held.settlement is Settlement.COMPLETE}
+            if len(completing) > 1:
+                for message in await complete_all(receiver, [held.message for held in completing.values()]):
+                    del completing[id(message)]
+                done = set(completing.values())
+                self._held -= done
+                left = [held for held in left if held not in done]
+            while left:
+                await self.settle(receiver, left[0].message, left[0].settlement or Settlement.LEAVE)
+                self._held.discard(left.pop(0))
+        finally:
+            self._finished += left
 
     async def _renew_due(self, receiver: ServiceBusReceiver) -> None:
         now = time.monotonic()
