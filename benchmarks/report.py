@@ -35,7 +35,11 @@ def show(title: str, rows: Sequence[Row], ratio: tuple[str, float, str], *, as_j
         table.add_column(column, justify="right")
     table.add_column("unit")
     for row in rows:
-        table.add_row(row.name, f"{row.median:,.3g}", f"{row.low:,.3g}", f"{row.high:,.3g}", row.unit)
+        table.add_row(row.name, _number(row.median), _number(row.low), _number(row.high), row.unit)
     console = Console()
     console.print(table)
     console.print(f"{name}: [bold]{value:.2f}[/] ({aim})")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
