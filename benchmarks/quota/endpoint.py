@@ -68,7 +68,8 @@ class Endpoint:
 
         A rejection is back after a round trip; an answer after the time that its output takes to write.
         """
-        self._clock.at(self._clock.now_s + self._random.uniform(*_SEND_S), self._arrive, job, reply)
+        job.sent_s = self._clock.now_s
+        self._clock.at(job.sent_s + self._random.uniform(*_SEND_S), self._arrive, job, reply)
 
     def _arrive(self, job: Job, reply: Callable[[Answer], object]) -> None:
         now_s = self._clock.now_s

@@ -21,7 +21,7 @@ class Job:
     Attributes:
         prompt_tokens, max_tokens: what its estimate is made of.
         output_tokens: what it will really put out.
-        started_s: when the endpoint admitted it; None until then.
+        sent_s: when its last call was sent. started_s: when the endpoint admitted it; None until then.
         deliveries: how often a worker got it.
     """
 
@@ -31,6 +31,7 @@ class Job:
     max_tokens: int
     output_tokens: int
     app: str = MAIN_APP
+    sent_s: float = 0.0
     started_s: float | None = None
     deliveries: int = 0
 

@@ -14,6 +14,7 @@ from benchmarks.quota.workload import Job
 # operation. Measured for Azure Storage; Durable Task Scheduler is several times faster.
 _BACKENDS: dict[Backend, tuple[float, float, float]] = {"storage": (0.30, 0.45, 0.012), "dts": (0.04, 0.4, 0.002)}
 _LATEST_S = 3.0
+_DELIVERY_S = (0.01, 0.06)
 
 
 class Entity:
@@ -34,18 +35,23 @@ class Entity:
         """A round trip to the back end, for what isn't an operation of the entity (an activity, a timer)."""
         return self._median_s * self._random.lognormvariate(0, self._sigma)
 
-    def call[T](self, operation: Callable[[], T], reply: Callable[[T], object]) -> None:
-        """Run `operation()` in its turn, and `reply(its result)` when the answer is back at the caller."""
+    def call[T](self, operation: Callable[[], T], reply: Callable[[T], object] | None = None) -> None:
+        """Run `operation()` in its turn, and `reply(its result)` when the answer is back at the caller.
+
+        Without `reply` it is a signal: nobody waits for it.
+        """
         self.operations += 1
         half_s = self.latency_s() / 2
         self._clock.at(self._clock.now_s + half_s, self._queue, operation, reply, half_s)
 
-    def _queue[T](self, operation: Callable[[], T], reply: Callable[[T], object], half_s: float) -> None:
+    def _queue[T](self, operation: Callable[[], T], reply: Callable[[T], object] | None, half_s: float) -> None:
         self._free_s = max(self._clock.now_s, self._free_s) + self._service_s
         self._clock.at(self._free_s, self._serve, operation, reply, half_s)
 
-    def _serve[T](self, operation: Callable[[], T], reply: Callable[[T], object], half_s: float) -> None:
-        self._clock.at(self._clock.now_s + half_s, reply, operation())
+    def _serve[T](self, operation: Callable[[], T], reply: Callable[[T], object] | None, half_s: float) -> None:
+        result = operation()
+        if reply is not None:
+            self._clock.at(self._clock.now_s + half_s, reply, result)
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +97,7 @@ class Fleet[M]:
         """Send a message now, or scheduled for `due_s`, when it is delivered late as the scenario says."""
         now_s = self._clock.now_s
         if due_s is None or due_s <= now_s:
-            delivered_s = now_s + self._random.uniform(0.01, 0.06)
+            delivered_s = now_s + self._random.uniform(*_DELIVERY_S)
         else:
             delivered_s = due_s + self._lateness_s()
         self._clock.at(delivered_s, self._deliver, message)
@@ -103,6 +109,16 @@ class Fleet[M]:
     def release(self, instance: Instance) -> None:
         """A message's run is over: its place is free."""
         instance.running -= 1
+        self._drain()
+
+    def abandon(self, message: M, instance: Instance) -> None:
+        """A message's run failed: it goes back to the head of the queue, and is delivered again."""
+        instance.running -= 1
+        self._clock.at(self._clock.now_s + self._random.uniform(*_DELIVERY_S), self._deliver_again, message)
+        self._drain()
+
+    def _deliver_again(self, message: M) -> None:
+        self._queue.appendleft(message)
         self._drain()
 
     def _lateness_s(self) -> float:
