@@ -104,14 +104,16 @@ class Ledger:
         """Tokens that any 60 s may hold, by our estimates."""
         return max(1, int(self.state.limits.tpm / self.bias))
 
-    def assume_used(self) -> None:
-        """Start with the caution of a ledger that lost its memory: nothing for a whole window."""
-        self._stop_until(self.now_s + MINUTE_S + self._guard_s)
+    def assume_used(self, until_s: float | None = None) -> None:
+        """Start with the caution of a ledger that lost its memory: nothing for a whole window, or until then."""
+        freeze = self.state.freeze
+        until_s = self.now_s + MINUTE_S + self.guard_s if until_s is None else until_s
+        freeze.freeze = replace(freeze.freeze, until_s=max(freeze.freeze.until_s, until_s))
 
     def configure(self, limits: Limits) -> None:
         """Change the limits. Lower ones bind new bookings at once; those that are made stay."""
-        if limits.guard_s < self._guard_s:
-            self.state.wide_guard = (self._guard_s, self.now_s + _LONGEST_LIFE_S + 2 * self._guard_s)
+        if limits.guard_s < self.guard_s:
+            self.state.wide_guard = (self.guard_s, self.now_s + _LONGEST_LIFE_S + 2 * self.guard_s)
         self.state.limits = limits
         self._forget_windows()
 
@@ -209,10 +211,19 @@ class Ledger:
         counts = self.state.counts
         return sum(counts.booked_tokens[max(0, slot_from(self.now_s) - counts.first) :])
 
+    def reset_s(self) -> float:
+        """Seconds until the whole quota is free, if nothing more is booked."""
+        minute = self._open_windows()[0]
+        last = minute.last_over(0, slot_at(self.now_s), minute.end)
+        free_s = self.freeze.until_s if last is None else (last + 1) * SLOT_S
+        return max(0.0, round(free_s - self.now_s, 3))
+
     @property
-    def _guard_s(self) -> float:
+    def guard_s(self) -> float:
+        """By how much the windows are longer now than the endpoint's."""
         limits, (wide_s, until_s) = self.state.limits, self.state.wide_guard
-        return max(limits.guard_s, wide_s if self.now_s < until_s else 0.0)
+        guard_s = max(limits.guard_s, wide_s if self.now_s < until_s else 0.0)
+        return guard_s + self.state.freeze.extra_s(self.now_s)
 
     def _earliest(self, tokens: int, first: int, last: int | None, *, paced: bool = True) -> int | None:
         minute, requests, pace = self._open_windows()
@@ -242,10 +253,9 @@ class Ledger:
         extra_s = state.freeze.extra_s(self.now_s)
         # A sending time within a slot and 0.1 s either way reach over at most one slot more than their own.
         sent_s = _SENT_EARLY_S + _SENT_LATE_S + SLOT_S + extra_s
-        booked_s = self._guard_s + extra_s
 
         def window(length_s: float, limit: int, booked: list[int], sent: list[int]) -> TrailingWindow:
-            span = slots_for(length_s + booked_s)
+            span = slots_for(length_s + self.guard_s)
             parts = [(booked, counts.first, span), (sent, counts.first, slots_for(length_s + sent_s))]
             return TrailingWindow(origin, span, limit, parts)
 
@@ -261,7 +271,3 @@ class Ledger:
     def _forget_windows(self) -> None:
         self._visits = self.visits
         self._windows = None
-
-    def _stop_until(self, at_s: float) -> None:
-        freeze = self.state.freeze
-        freeze.freeze = replace(freeze.freeze, until_s=max(freeze.freeze.until_s, at_s))

@@ -31,10 +31,10 @@ class TrailingWindow:
             levels = _sum(levels, _levels(amounts, first, length, origin))
         self._levels = levels
 
-    def level(self, slot: int) -> int:
-        """What is taken at this slot."""
-        index = slot - self._origin
-        return self._levels[index] if 0 <= index < len(self._levels) else 0
+    @property
+    def end(self) -> int:
+        """From this slot on nothing is taken."""
+        return self._origin + len(self._levels)
 
     def take(self, slot: int, amount: int) -> None:
         """Count something that starts at this slot."""
