@@ -1,0 +1,229 @@
+"""The ledger's promises: no window is ever exceeded, whatever is booked, given back or settled in whatever order."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.quota.ledger import Booking, Ledger
+from shared.quota.ledger_state import LedgerState
+from shared.quota.limits import Limits
+from tests.unit.quota.world import START_S, World, drive, fates, limits, most_in_any_window, steps
+
+UNPACED = Limits(tpm=6000, rpm=600, pace=0)
+
+
+def _ledger(limits: Limits = UNPACED, now_s: float = START_S) -> Ledger:
+    return Ledger.new(limits, now_s)
+
+
+def _starts(bookings: list[Booking | None]) -> list[float | None]:
+    return [None if booking is None else booking.start_s - START_S for booking in bookings]
+
+
+@settings(max_examples=300, deadline=None)
+@given(limits=limits, steps=steps, fates=fates)
+def test_no_window_is_ever_exceeded(
+    limits: Limits, steps: list[tuple[float, str, list[float]]], fates: list[tuple[float, float, bool]]
+) -> None:
+    world = World(limits)
+    drive(world, steps, fates)
+    tokens, _ = most_in_any_window(world.arrivals(), 60)
+    _, calls = most_in_any_window(world.arrivals(), limits.request_window_length_s)
+    assert tokens <= limits.tpm
+    assert calls <= limits.requests_per_window
+
+
+@settings(max_examples=100, deadline=None)
+@given(before=limits, after=limits, first=steps, second=steps, fates=fates)
+def test_new_bookings_keep_to_new_limits(
+    before: Limits,
+    after: Limits,
+    first: list[tuple[float, str, list[float]]],
+    second: list[tuple[float, str, list[float]]],
+    fates: list[tuple[float, float, bool]],
+) -> None:
+    world = World(before)
+    drive(world, first, fates)
+    old = len(world.calls)
+    world.ledger.configure(after)
+    world.limits = after
+    drive(world, second, fates)
+    most = _exceeded_by_new(world, old, 60, after.tpm, tokens=True)
+    assert most is None, "a new booking joined a window of the new size that was full"
+    assert _exceeded_by_new(world, old, after.request_window_length_s, after.requests_per_window) is None
+
+
+def _exceeded_by_new(
+    world: World, old: int, length_s: float, limit: int, *, tokens: bool = False
+) -> tuple[float, int] | None:
+    """A window above the limit that holds a call booked under the new limits: its end and what it holds."""
+    calls = sorted(
+        (call.arrived_s, call.booking.tokens if tokens else 1, number >= old)
+        for number, call in enumerate(world.calls)
+        if not call.lost
+    )
+    for end_s, _, _ in calls:
+        window = [(amount, new) for at_s, amount, new in calls if end_s - length_s + 1e-6 < at_s <= end_s]
+        if any(new for _, new in window) and sum(amount for amount, _ in window) > limit:
+            return end_s, sum(amount for amount, _ in window)
+    return None
+
+
+def test_starts_are_as_early_as_the_windows_allow() -> None:
+    ledger = _ledger()
+    assert _starts(ledger.book([3000, 2000, 1000])) == [0, 0, 0]
+    assert ledger.book([1000, 1000])[1] is None
+    # Beyond the horizon, when the first three have left the window: 60 s and the guard, in whole slots.
+    assert ledger.state.far == [int(START_S * 4) + 249]
+    assert ledger.next_free_s(1) == START_S + 62.25
+
+
+def test_small_bookings_use_the_gap_that_waits_for_a_large_one() -> None:
+    ledger = _ledger()
+    assert _starts(ledger.book([3000])) == [0]
+    assert _starts(ledger.book([5000, 1500, 1500, 1])) == [62.25, 0, 0, None]
+
+
+def test_a_large_booking_is_not_passed_over_for_ever() -> None:
+    ledger = _ledger()
+    for second in range(0, 100, 5):
+        ledger = Ledger(ledger.state, START_S + second)
+        ledger.book([100] * 60)
+    large, *_ = ledger.book([5000] + [100] * 60)
+    while large is None:
+        ledger = Ledger(ledger.state, ledger.now_s + 5)
+        large, *_ = ledger.book([5000] + [100] * 60)
+    assert ledger.now_s <= START_S + 95 + 60
+
+
+def test_pace_leaves_room_for_those_who_come_later() -> None:
+    ledger = _ledger(Limits(tpm=6000, rpm=600, pace=1.2))
+    starts = [start for start in _starts(ledger.book([100] * 60, horizon_s=13)) if start is not None and start <= 13]
+    assert len(starts) == 18  # 1.2 * 6000 * 15/60 tokens
+    ledger = Ledger(ledger.state, START_S + 13)
+    assert _starts(ledger.book([100] * 60))[0] == 15.0
+
+
+def test_requests_are_limited_too() -> None:
+    ledger = _ledger(Limits(tpm=1_000_000, rpm=60, pace=0))
+    assert _starts(ledger.book([1] * 20)) == [0.0] * 10 + [12.25] * 10
+    ledger = _ledger(Limits(tpm=1_000_000, rpm=2, request_window_s=1, pace=0))
+    assert _starts(ledger.book([1, 1])) == [0, 32.25]  # a window of 1 s would hold a thirtieth of a request
+
+
+def test_settling_gives_the_tolerance_back() -> None:
+    ledger = _ledger()
+    booking = ledger.book([6000])[0]
+    assert booking is not None
+    ledger = Ledger(ledger.state, START_S + 10)
+    assert ledger.next_free_s(1) == START_S + 62.25
+    ledger.settle(booking, START_S + 0.3)
+    assert ledger.next_free_s(1) == START_S + 60.5
+    assert ledger.used() == 6000
+
+
+@pytest.mark.parametrize("sent_s", [-1000.0, -2.0, 11.5, 1e9])
+def test_impossible_sending_times_change_nothing(sent_s: float) -> None:
+    ledger = _ledger()
+    booking = ledger.book([6000])[0]
+    assert booking is not None
+    ledger = Ledger(ledger.state, START_S + 10)
+    ledger.settle(booking, START_S + sent_s)
+    assert ledger.next_free_s(1) == START_S + 62.25
+
+
+def test_releasing_makes_room_once() -> None:
+    ledger = _ledger()
+    booking = ledger.book([6000])[0]
+    assert booking is not None
+    assert ledger.release(booking)
+    assert not ledger.release(booking)
+    assert _starts(ledger.book([6000])) == [0]
+
+
+def test_a_lock_starts_now_or_not_at_all() -> None:
+    ledger = _ledger(now_s=START_S + 0.1)
+    assert ledger.lock(4000) == Booking(START_S, 4000, 0)
+    assert ledger.lock(4000) is None
+    assert ledger.next_free_s(4000, paced=False) == START_S + 62.25
+    assert ledger.lock(2000) is not None
+
+
+def test_bookings_expire_by_time() -> None:
+    ledger = _ledger()
+    ledger.book([6000])
+    ledger = Ledger(ledger.state, START_S + 62.25)
+    assert _starts(ledger.book([6000])) == [62.25]
+    ledger = Ledger(ledger.state, START_S + 300)
+    assert ledger.used() == ledger.booked_ahead() == 0
+
+
+@given(back_s=st.floats(0, 100))
+def test_time_may_jump_back(back_s: float) -> None:
+    ledger = _ledger()
+    ledger.book([6000])
+    ledger = Ledger(ledger.state, START_S - back_s)
+    assert ledger.now_s == START_S
+    assert ledger.next_free_s(1) == START_S + 62.25
+
+
+def test_after_a_long_jump_back_the_quota_counts_as_used() -> None:
+    ledger = _ledger(now_s=START_S + 86_400)
+    booking = ledger.book([6000])[0]
+    assert booking is not None
+    ledger = Ledger(ledger.state, START_S)
+    assert ledger.now_s == START_S
+    assert ledger.lock(1) is None
+    assert START_S + 60 <= ledger.next_free_s(1) <= START_S + 63
+    assert ledger.freeze.epoch > booking.epoch
+    assert not ledger.release(booking)
+
+
+def test_limits_change_while_running() -> None:
+    ledger = _ledger()
+    ledger.book([3000])
+    ledger.configure(Limits(tpm=12_000, rpm=600, pace=0))
+    assert _starts(ledger.book([9000])) == [0]
+    ledger.configure(Limits(tpm=6_000, rpm=600, pace=0))
+    assert ledger.lock(1) is None
+    assert ledger.next_free_s(6000) == START_S + 62.25
+
+
+def test_a_smaller_guard_waits_for_the_bookings_of_the_larger_one() -> None:
+    ledger = _ledger()
+    ledger.book([6000])
+    ledger.configure(Limits(tpm=6000, rpm=600, guard_s=0.5, pace=0))
+    assert ledger.next_free_s(1) == START_S + 62.25
+    later = START_S + 200
+    ledger = Ledger(ledger.state, later)
+    ledger.book([6000])
+    assert ledger.next_free_s(1) == later + 60.5
+
+
+@given(limits=limits, steps=steps, fates=fates)
+@settings(max_examples=50, deadline=None)
+def test_the_state_survives_json(
+    limits: Limits, steps: list[tuple[float, str, list[float]]], fates: list[tuple[float, float, bool]]
+) -> None:
+    world = World(limits)
+    drive(world, steps, fates)
+    read = Ledger(LedgerState.from_dict(world.ledger.state.as_dict()), world.now_s + 1)
+    world.step(1)
+    amounts = [1, limits.tpm // 2, limits.tpm]
+    assert read.book(amounts) == world.ledger.book(amounts)
+
+
+def test_cost_of_a_booking_does_not_grow_with_those_that_live() -> None:
+    costs = []
+    for tpm in (10_000, 300_000, 30_000_000):
+        ledger = _ledger(Limits(tpm=tpm, rpm=10_000_000))
+        made = 0
+        for second in range(0, 120, 5):
+            ledger = Ledger(ledger.state, START_S + second)
+            before = ledger.visits
+            booked = sum(booking is not None for booking in ledger.book([1000] * 1000))
+            made += booked
+        costs.append((ledger.visits - before) / max(1, booked))
+        assert made >= min(tpm // 1000, 20_000)
+    # Each search looks at each slot of its three windows once at most.
+    assert max(costs) <= 3 * (249 + 4 * 15)
