@@ -10,7 +10,7 @@ from benchmarks import host, index
 @pytest.mark.accept
 @pytest.mark.timeout(900)
 def test_host_throughput(record_property: Callable[[str, object], None]) -> None:
-    ratio = host.run(rounds=5, messages=3000, as_json=False)
+    ratio = host.run(rounds=5, messages=10_000, as_json=False)
     record_property("figures", f"host / bare receive loop = {ratio:.2f} (aim: at least {host.AIM})")
     assert ratio >= host.AIM
 
