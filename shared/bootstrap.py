@@ -4,23 +4,37 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from shared.config import Settings
 from shared.errors import ConfigurationError
+from shared.jobs.booked_calls import BookedCalls
+from shared.jobs.call_reports import CallReports
 from shared.jobs.failures import FailedJobs
 from shared.jobs.feedback import FeedbackJob
 from shared.jobs.feedback_profile import FeedbackProfile
 from shared.jobs.intake import Intake
 from shared.jobs.kinds import JobKind
+from shared.jobs.pending import PendingTable
 from shared.jobs.publisher import Publisher
+from shared.jobs.pump import Pump, PumpParts
+from shared.jobs.pump_row import PumpRow
+from shared.jobs.quota_queue import QuotaQueue
 from shared.jobs.runner import JobRunner
 from shared.jobs.store import JobStore, TableJobStore
 from shared.messaging.sender import MessageSender, ServiceBusMessageSender
 from shared.model.azure_openai import AzureOpenAIService
+from shared.model.tokens import DEFAULT_MODEL
+from shared.quota.admission import Admission
+from shared.quota.limits import Limits
 from shared.resilience.retry import RetryPolicy
 from shared.storage.azure import BlobContainer, blob_service, table_service
 from shared.storage.payloads import PayloadStore
+from shared.storage.server_clock import ServerClock
 from shared.telemetry.events import quiet_libraries
+
+if TYPE_CHECKING:
+    from azure.data.tables.aio import TableServiceClient
 
 PAYLOAD_CONTAINER = "sluice-payloads"
 CLAIM_CHECK_CONTAINER = "claim-checks"
@@ -32,7 +46,10 @@ class Backend:
 
     settings: Settings
     kinds: Mapping[str, JobKind]
+    tables: "TableServiceClient"
     store: JobStore
+    pending: PendingTable
+    queue: QuotaQueue
     payloads: PayloadStore
     sender: MessageSender
     publisher: Publisher
@@ -43,11 +60,23 @@ class Backend:
 
 @dataclass(frozen=True)
 class Services:
-    """What the triggers hand over to."""
+    """What the triggers hand over to.
+
+    Attributes:
+        deployment: that jobs are lined up for.
+        limits: of its quota, for the token counter.
+        pump_row: tells whether the pump has to be woken.
+        clock: the server's.
+    """
 
     intake: Intake
     runner: JobRunner
     failed_jobs: FailedJobs
+    deployment: str
+    limits: Limits
+    pump: Pump
+    pump_row: PumpRow
+    clock: ServerClock
     close: Callable[[], Awaitable[None]]
 
 
@@ -59,17 +88,21 @@ async def connect(settings: Settings) -> Backend:
         StorageError: the tables can't be created.
     """
     quiet_libraries()
-    feedback = FeedbackJob(FeedbackProfile.load(settings.feedback_profile), settings.feedback, settings.max_text_chars)
+    profile = FeedbackProfile.load(settings.feedback_profile)
+    base_model = settings.openai.base_model or settings.openai.deployment or DEFAULT_MODEL
+    feedback = FeedbackJob(profile, settings.feedback, settings.max_text_chars, base_model)
     kinds: dict[str, JobKind] = {feedback.name: feedback}
     tables = table_service(settings.tables)
     blobs = blob_service(settings.blobs)
     store = TableJobStore(tables)
+    pending = PendingTable(tables)
+    queue = QuotaQueue(pending, settings.openai.deployment, limits_of(settings))
     payloads = PayloadStore(
         BlobContainer(blobs, PAYLOAD_CONTAINER), BlobContainer(blobs, CLAIM_CHECK_CONTAINER), settings.max_body_bytes
     )
     sender = ServiceBusMessageSender(settings.service_bus)
     publisher = Publisher(store, payloads, sender, kinds, _now)
-    intake = Intake(store, payloads, publisher, kinds, _now)
+    intake = Intake(store, payloads, publisher, queue, kinds, _now)
 
     async def close() -> None:
         await sender.close()
@@ -78,18 +111,22 @@ async def connect(settings: Settings) -> Backend:
 
     try:
         await store.prepare()
+        await pending.prepare()
     except BaseException:
         await close()
         raise
     return Backend(
         settings=settings,
         kinds=kinds,
+        tables=tables,
         store=store,
+        pending=pending,
+        queue=queue,
         payloads=payloads,
         sender=sender,
         publisher=publisher,
         intake=intake,
-        failed_jobs=FailedJobs(store, payloads, publisher, intake, kinds, _now),
+        failed_jobs=FailedJobs(store, payloads, publisher, intake, queue, kinds, _now),
         close=close,
     )
 
@@ -102,8 +139,33 @@ async def build(settings: Settings) -> Services:
         StorageError: the tables can't be created.
     """
     model = _model(settings)
+    deployment = settings.openai.deployment or ""
     backend = await connect(settings)
-    policy = RetryPolicy(max_attempts=settings.max_attempts, base_s=2.0)
+    reports = CallReports(backend.tables, deployment)
+    clock = ServerClock(reports.touch)
+    row = PumpRow(backend.tables, deployment)
+    parts = PumpParts(
+        pending=backend.pending,
+        reports=reports,
+        row=row,
+        store=backend.store,
+        publisher=backend.publisher,
+        sender=backend.sender,
+        kinds=backend.kinds,
+        clock=clock,
+    )
+    limits = limits_of(settings)
+    runner = JobRunner(
+        backend.store,
+        backend.payloads,
+        backend.publisher,
+        backend.kinds,
+        model,
+        backend.queue,
+        BookedCalls(reports, clock),
+        RetryPolicy(max_attempts=settings.max_attempts, base_s=2.0),
+        _now,
+    )
 
     async def close() -> None:
         await model.aclose()
@@ -111,10 +173,21 @@ async def build(settings: Settings) -> Services:
 
     return Services(
         intake=backend.intake,
-        runner=JobRunner(backend.store, backend.payloads, backend.publisher, backend.kinds, model, policy, _now),
+        runner=runner,
         failed_jobs=backend.failed_jobs,
+        deployment=deployment,
+        limits=limits,
+        pump=Pump(deployment, Admission(deployment, limits.as_dict(), settings.quota.weights), parts),
+        pump_row=row,
+        clock=clock,
         close=close,
     )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The quota that the settings reserve."""
+    quota = settings.quota
+    return Limits(quota.tpm, quota.rpm, quota.request_window_s, quota.guard_s)
 
 
 def _model(settings: Settings) -> AzureOpenAIService:

@@ -55,6 +55,25 @@ class OpenAISettings:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaSettings:
+    """What of the deployment's quota is reserved to this app, and how it is shared out.
+
+    Attributes:
+        tpm: tokens per minute.
+        rpm: requests per minute.
+        request_window_s: over which the endpoint counts requests.
+        guard_s: room between bookings and the endpoint's windows.
+        weights: shares of apps; 1 for those not named.
+    """
+
+    tpm: int
+    rpm: int
+    request_window_s: float
+    guard_s: float
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set. docs/configuration.md lists the names, defaults and effects."""
 
@@ -63,6 +82,7 @@ class Settings:
     service_bus: Connection
     feedback: Queues
     openai: OpenAISettings
+    quota: QuotaSettings
     feedback_profile: Path | None
     max_text_chars: int
     max_body_bytes: int
@@ -84,6 +104,7 @@ class Settings:
             service_bus=reader.service_bus(),
             feedback=feedback_queues(env),
             openai=openai_settings(env),
+            quota=_quota(reader),
             feedback_profile=Path(profile) if profile else None,
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
             max_body_bytes=int(reader.number("SLUICE_MAX_BODY_BYTES", 4_000_000, low=1_000, high=100_000_000)),
@@ -119,6 +140,19 @@ def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:
     )
 
 
+def _quota(reader: "_Reader") -> QuotaSettings:
+    tpm = int(reader.number("OPENAI_TOKEN_LIMIT_PER_MINUTE", 100_000, low=1, high=1e9))
+    # Microsoft, "Manage Azure OpenAI quota": 6 RPM for each 1,000 TPM of a chat model.
+    rpm = int(reader.number("OPENAI_REQUEST_LIMIT_PER_MINUTE", max(1, tpm * 6 // 1000), low=1, high=1e7))
+    return QuotaSettings(
+        tpm=tpm,
+        rpm=rpm,
+        request_window_s=reader.number("OPENAI_REQUEST_WINDOW_S", 10.0, low=1.0, high=60.0),
+        guard_s=reader.number("SLUICE_QUOTA_GUARD_S", 2.15, low=0.2, high=10.0),
+        weights=reader.weights("SLUICE_APP_WEIGHTS"),
+    )
+
+
 class _Reader:
     """Typed look-ups with errors that name the setting."""
 
@@ -139,6 +173,23 @@ class _Reader:
         if not low <= value <= high:
             raise ConfigurationError(f"The setting {name} must be from {low:g} to {high:g}, not {raw}.", field=name)
         return value
+
+    def weights(self, name: str) -> dict[str, float]:
+        """Such as `shop=3, forum=0.5`."""
+        weights: dict[str, float] = {}
+        for part in filter(None, (part.strip() for part in (self.text(name) or "").split(","))):
+            app, _, raw = part.rpartition("=")
+            try:
+                weights[app.strip()] = weight = float(raw)
+            except ValueError:
+                weight = 0.0
+            if not app.strip() or not 0 < weight <= 1000:
+                raise ConfigurationError(
+                    f"The setting {name} must name apps with weights above 0, such as shop=3,forum=0.5; "
+                    f"{part!r} is none.",
+                    field=name,
+                )
+        return weights
 
     def storage(self, service: str) -> Connection:
         """AzureWebJobsStorage, as the Functions host reads it: connection string, service address or account name."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -85,16 +85,30 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class RunTicket:
-    """The body of a message on a run queue: which booking of which job may run. Carries ids only."""
+    """The body of a message on a run queue: which call of which job may be made, and when. No contents.
+
+    Attributes:
+        booking: the job's own number of this permission.
+        tokens: as booked with the token counter.
+        start_s: not earlier, by the server's clock, in seconds since 1970; 0 for a call that isn't booked.
+        tolerance_s: how long after that.
+        epoch: of the booking; a later 429 makes it void.
+        due_s: when this message was scheduled for; 0 where it was sent at once.
+    """
 
     kind: str
     job_id: str
     attempt: int
     booking: int
+    tokens: int = 0
+    start_s: float = 0.0
+    tolerance_s: float = 0.0
+    epoch: int = 0
+    due_s: float = 0.0
 
     def encode(self) -> str:
         """As the body of a message."""
-        return json.dumps({"kind": self.kind, "job_id": self.job_id, "attempt": self.attempt, "booking": self.booking})
+        return json.dumps(asdict(self))
 
     @classmethod
     def decode(cls, body: bytes) -> "RunTicket":
@@ -106,6 +120,9 @@ class RunTicket:
         return cls(**_decode(_RunTicketBody, body).model_dump())
 
 
+_Seconds = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
+
+
 class _RunTicketBody(BaseModel):
     model_config = ConfigDict(strict=True)
 
@@ -113,6 +130,11 @@ class _RunTicketBody(BaseModel):
     job_id: str
     attempt: int
     booking: int
+    tokens: Annotated[int, Field(ge=0)] = 0
+    start_s: _Seconds = 0.0
+    tolerance_s: _Seconds = 0.0
+    epoch: Annotated[int, Field(ge=0)] = 0
+    due_s: _Seconds = 0.0
 
 
 class FeedbackRequest(BaseModel):

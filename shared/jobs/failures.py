@@ -1,5 +1,6 @@
 """Jobs that didn't end well: dead letters are reconciled with the store; failed jobs are replayed or discarded."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -9,6 +10,7 @@ from shared.jobs.intake import Delivery, Intake
 from shared.jobs.kinds import JobKind
 from shared.jobs.lifecycle import Fail, Publish, Requeue, on_dead_letter, replayed
 from shared.jobs.publisher import Publisher
+from shared.jobs.quota_queue import QuotaQueue
 from shared.jobs.record import JobRecord, JobState
 from shared.jobs.store import JobStore
 from shared.messages import RunTicket
@@ -27,6 +29,7 @@ class FailedJobs:
         payloads: PayloadStore,
         publisher: Publisher,
         intake: Intake,
+        queue: QuotaQueue,
         kinds: Mapping[str, JobKind],
         clock: Callable[[], datetime],
     ) -> None:
@@ -34,13 +37,17 @@ class FailedJobs:
         self._payloads = payloads
         self._publisher = publisher
         self._intake = intake
+        self._queue = queue
         self._kinds = kinds
         self._clock = clock
 
-    async def reconcile(self, kind: str, delivery: Delivery, reason: str) -> None:
+    async def reconcile(self, kind: str, delivery: Delivery, reason: str) -> bool:
         """A message on a run queue was dead-lettered: its job goes on where it can, and else ends as failed.
 
         What isn't one of our run messages becomes a failed job of its own, so that it is kept and seen.
+
+        Returns:
+            Whether a call waits for quota now.
 
         Raises:
             StorageError, MessagingError: the dead letter has to be delivered again.
@@ -48,12 +55,11 @@ class FailedJobs:
         try:
             ticket = RunTicket.decode(delivery.body)
         except InvalidMessageError:
-            await self._intake.accept(kind, [delivery], dead_letter=f"not a run message of ours ({reason})")
-            return
+            return await self._intake.accept(kind, [delivery], dead_letter=f"not a run message of ours ({reason})")
         record = await self._store.get(ticket.kind, ticket.job_id)
         if record is None:
             log_event(logger, "dead_letter_of_unknown_job", level=logging.WARNING, job_id=ticket.job_id)
-            return
+            return False
         log_event(logger, "job_dead_lettered", level=logging.WARNING, job_id=ticket.job_id, kind=ticket.kind)
         match on_dead_letter(record, ticket, reason, self._clock()):
             case Fail(record, error):
@@ -62,9 +68,11 @@ class FailedJobs:
                 await self._publisher.publish(record)
             case Requeue(record, changed):
                 again = await self._store.update(record) if changed else record
-                await self._publisher.send_tickets(again.kind, [again])
+                await self._queue.enqueue([again])
+                return True
             case _:
-                return
+                pass
+        return False
 
     async def body(self, record: JobRecord) -> bytes:
         """The original message body."""
@@ -78,25 +86,27 @@ class FailedJobs:
         """Run a failed job again, from its original body or a mended one.
 
         Raises:
-            InvalidMessageError: the body is not valid: nothing is changed.
+            InvalidMessageError, OversizedRequestError: the body is not valid: nothing is changed.
             ConflictError: the job isn't failed any more.
         """
         if record.state is JobState.PENDING and body is None:
-            # An earlier replay was cut off before its run message was sent.
-            await self._publisher.send_tickets(record.kind, [record])
+            # An earlier replay was cut off before its call was lined up.
+            await self._queue.enqueue([record])
             return record
         if record.state is not JobState.FAILED:
             raise ConflictError(f"The job {record.job_id} is {record.state}, not failed.")
         if body is None and record.claim_check is not None:
             body = await self._payloads.claim(record.claim_check, record.claim_check_sha256)
         checked = body if body is not None else await self.body(record)
-        self._kinds[record.kind].decode(checked)
-        again = replayed(record, self._clock())
+        kind = self._kinds[record.kind]
+        tokens = await asyncio.to_thread(kind.estimate, kind.decode(checked))
+        self._queue.check(tokens)
+        again = replayed(record, self._clock()).changed(self._clock(), tokens=tokens)
         if body is not None:
             payload = await self._payloads.keep(f"{record.blob_prefix}/body", body)
             again = again.changed(again.updated_at, body=payload, claim_check=None, claim_check_sha256=None)
         again = await self._store.update(again)
-        await self._publisher.send_tickets(again.kind, [again])
+        await self._queue.enqueue([again])
         log_event(logger, "job_replayed", job_id=record.job_id, kind=record.kind, replay=again.replay)
         return again
 

@@ -9,6 +9,7 @@ from shared.messages import FeedbackRequest, to_json
 from shared.model.client import ChatMessage, ModelClient
 from shared.model.prompts import fence, format_prompt
 from shared.model.structured import parse_output, repair_messages, response_format_for
+from shared.model.tokens import DEFAULT_MODEL, estimate_request_tokens
 
 
 class FeedbackJob:
@@ -17,6 +18,7 @@ class FeedbackJob:
     Args:
         profile: prompt, categories, hashtags and output schema.
         max_text_chars: longest text that is accepted.
+        base_model: decides how tokens are counted.
 
     Raises:
         ConfigurationError: the endpoint would reject the profile's schema, or its prompt can't be filled in.
@@ -24,8 +26,11 @@ class FeedbackJob:
 
     name = "feedback"
 
-    def __init__(self, profile: FeedbackProfile, queues: Queues, max_text_chars: int) -> None:
+    def __init__(
+        self, profile: FeedbackProfile, queues: Queues, max_text_chars: int, base_model: str = DEFAULT_MODEL
+    ) -> None:
         self.queues = queues
+        self._base_model = base_model
         self._profile = profile
         self._max_text_chars = max_text_chars
         self._response_format = response_format_for("feedback", profile.schema_sent)
@@ -35,13 +40,16 @@ class FeedbackJob:
         """See JobKind."""
         return FeedbackRequest.decode(body, self._max_text_chars)
 
+    def estimate(self, request: FeedbackRequest, draft: Draft | None = None) -> int:
+        """See JobKind."""
+        return estimate_request_tokens(
+            self._messages(request, draft), self._profile.max_tokens, self._base_model, self._response_format
+        )
+
     async def run(self, request: FeedbackRequest, *, model: ModelClient, draft: Draft | None = None) -> dict[str, Any]:
         """See JobKind."""
-        messages = self.messages(request)
-        if draft is not None:
-            messages = repair_messages(messages, draft.output, draft.error)
         completion = await model.chat_completion(
-            messages,
+            self._messages(request, draft),
             max_tokens=self._profile.max_tokens,
             temperature=self._profile.temperature,
             response_format=self._response_format,
@@ -67,6 +75,10 @@ class FeedbackJob:
             for e in prompt.examples
         ]
         return format_prompt(prompt.system, prompt.user, listed | user(request.text, details), examples)
+
+    def _messages(self, request: FeedbackRequest, draft: Draft | None) -> list[ChatMessage]:
+        messages = self.messages(request)
+        return messages if draft is None else repair_messages(messages, draft.output, draft.error)
 
     def _result(self, request: FeedbackRequest, output: dict[str, Any]) -> dict[str, Any]:
         result = dict(output)

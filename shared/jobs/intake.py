@@ -10,6 +10,7 @@ from shared.errors import AbandonedJobError, PermanentError, SluiceError
 from shared.jobs.kinds import JobKind
 from shared.jobs.lifecycle import TOO_MANY_DELIVERIES, Publish, Requeue, on_duplicate
 from shared.jobs.publisher import Publisher
+from shared.jobs.quota_queue import QuotaQueue
 from shared.jobs.record import JobRecord
 from shared.jobs.store import JobStore
 from shared.messages import Envelope
@@ -40,22 +41,27 @@ class Intake:
         store: JobStore,
         payloads: PayloadStore,
         publisher: Publisher,
+        queue: QuotaQueue,
         kinds: Mapping[str, JobKind],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._payloads = payloads
         self._publisher = publisher
+        self._queue = queue
         self._kinds = kinds
         self._clock = clock
 
-    async def accept(self, kind: str, deliveries: Sequence[Delivery], *, dead_letter: str | None = None) -> None:
+    async def accept(self, kind: str, deliveries: Sequence[Delivery], *, dead_letter: str | None = None) -> bool:
         """Take a batch in.
 
         Args:
             dead_letter: the reason, where the messages come from the dead-letter queue of the in queue. Those that
                 were delivered too often are tried again, as usually storage was away; others end as failed, unless
                 the job is known already.
+
+        Returns:
+            Whether calls wait for quota now, so that the pump has work.
 
         Raises:
             StorageError, MessagingError: what was stored stays; the batch may be delivered again.
@@ -67,13 +73,16 @@ class Intake:
                 return await self._accept_one(kind, delivery, dead_letter)
 
         results = await asyncio.gather(*(one(d) for d in deliveries), return_exceptions=True)
-        await self._publisher.send_tickets(kind, [r for r in results if isinstance(r, JobRecord)])
+        waiting = [r for r in results if isinstance(r, JobRecord)]
+        await self._queue.enqueue(waiting)
         if failed := next((r for r in results if isinstance(r, BaseException)), None):
             raise failed
+        return bool(waiting)
 
     async def _accept_one(self, kind: str, delivery: Delivery, dead_letter: str | None) -> JobRecord | None:
-        """Store one job. Returns its record where a run message has to be sent."""
+        """Store one job. Returns its record where its call has to line up."""
         now = self._clock()
+        tokens = 0
         error: SluiceError | None = None
         body = delivery.body
         try:
@@ -82,12 +91,15 @@ class Intake:
             ):
                 raise AbandonedJobError(f"Service Bus dead-lettered the message: {dead_letter}")
             body = await self._body(delivery)
-            self._kinds[kind].decode(body)
+            request = self._kinds[kind].decode(body)
+            # In a thread: the first estimate loads the tokenizer, and a long text takes its time.
+            tokens = await asyncio.to_thread(self._kinds[kind].estimate, request)
+            self._queue.check(tokens)
         except PermanentError as caught:
             error = caught
         prefix = JobRecord.prefix(kind, delivery.envelope.job_id)
         payload = await self._payloads.keep(f"{prefix}/body", body)
-        record = JobRecord.new(kind, delivery.envelope, payload, now)
+        record = JobRecord.new(kind, delivery.envelope, payload, now, tokens)
         if error is not None:
             record = await self._publisher.failed(record, error)
         stored = await self._store.add(record)

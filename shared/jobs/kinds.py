@@ -29,6 +29,10 @@ class JobKind(Protocol):
         """
         ...
 
+    def estimate(self, request: Any, draft: Draft | None = None) -> int:
+        """What the endpoint will charge to the quota for the call that `run` makes. May take tenths of a second."""
+        ...
+
     async def run(self, request: Any, *, model: ModelClient, draft: Draft | None = None) -> dict[str, Any]:
         """Make one model call and return the result.
 

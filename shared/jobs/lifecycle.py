@@ -1,13 +1,13 @@
 """What happens to a job next: pure decisions over its record. Nothing here waits, reads or writes.
 
 A run makes one attempt. Whatever needs another call (a retry, a repair, a run that was cut off) puts the job back to
-pending under a new booking, and a new message on the run queue carries it.
+pending under a new booking, and lines up for the quota.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.errors import AbandonedJobError, InvalidOutputError, SluiceError, TransientError
+from shared.errors import AbandonedJobError, InvalidOutputError, RateLimitedError, SluiceError, TransientError
 from shared.jobs.record import JobRecord, JobState
 from shared.messages import FAILURE_TEXT_LIMIT_CHARS, RunTicket
 from shared.resilience.retry import RetryPolicy
@@ -27,7 +27,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """Write this record if it changed, then send its run message."""
+    """Write this record if it changed, then line up its next call."""
 
     record: JobRecord
     changed: bool = False
@@ -113,6 +113,9 @@ def on_error(
     """
     if isinstance(error, InvalidOutputError) and draft_kept:
         return Requeue(record.changed(now, state=JobState.PENDING, booking=record.booking + 1), changed=True)
+    if isinstance(error, RateLimitedError):
+        # Not the job's fault, and it doesn't count: the quota is shared with others. Everyone waits now.
+        return on_missed(record, now)
     if isinstance(error, TransientError) and record.attempt < policy.max_attempts:
         delay_s = policy.delay_s(record.attempt, error.retry_after_s)
         again = record.changed(
@@ -124,6 +127,11 @@ def on_error(
         )
         return Requeue(again, changed=True)
     return Fail(record, error)
+
+
+def on_missed(record: JobRecord, now: datetime) -> Requeue:
+    """The booking came to nothing, and no call was made: the job lines up again in its old place."""
+    return Requeue(record.changed(now, state=JobState.PENDING, booking=record.booking + 1), changed=True)
 
 
 def replayed(record: JobRecord, now: datetime) -> JobRecord:

@@ -1,7 +1,7 @@
-"""Ends jobs: stores the outcome once, publishes it, and sends run messages."""
+"""Ends jobs: stores the outcome once, and publishes it."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from shared.errors import ConflictError, SluiceError, UnknownQueueError
@@ -69,11 +69,6 @@ class Publisher:
             log_event(logger, "reply_to_unknown", level=logging.WARNING, job_id=record.job_id)
             await self._sender.send(outbox, [message])
         await self._mark_published(record)
-
-    async def send_tickets(self, kind: str, records: Sequence[JobRecord]) -> None:
-        """Send the run messages of these pending jobs."""
-        if records:
-            await self._sender.send(self._kinds[kind].queues.run, [_ticket_message(r) for r in records])
 
     async def _with_outcome(
         self,
@@ -149,18 +144,3 @@ class Publisher:
             correlation_id=record.correlation_id or record.job_id,
             properties=properties,
         )
-
-
-def _ticket_message(record: JobRecord) -> OutgoingMessage:
-    return OutgoingMessage(
-        message_id=record.run_message_id,
-        body=record.ticket.encode(),
-        correlation_id=record.correlation_id,
-        properties={
-            "job_id": record.job_id,
-            "app_id": record.app_id,
-            "run_id": record.run_id,
-            "traceparent": record.traceparent,
-        },
-        not_before=record.not_before,
-    )

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.messages import Envelope, Priority, RunTicket
+from shared.messages import Envelope, Priority
 from shared.storage.payloads import Payload
 
 ROW_VERSION = 1
@@ -39,6 +39,7 @@ class JobRecord:
         attempt: the attempt that runs, or runs next; from 1. A replay starts again at 1.
         booking: number of the permission to make one model call. Each is spent once; it grows with every attempt,
             interruption and replay.
+        tokens: what the endpoint will charge for the next call, as estimated.
         interruptions: how often a run ended without a word (a crash, or a lost lock).
         draft: an answer that didn't fit the schema, for the one repair call; `draft_error` says why.
         not_before: earliest start of the next attempt.
@@ -55,6 +56,7 @@ class JobRecord:
     state: JobState = JobState.PENDING
     attempt: int = 1
     booking: int = 1
+    tokens: int = 0
     interruptions: int = 0
     replay: int = 0
     input_tokens: int = 0
@@ -78,12 +80,13 @@ class JobRecord:
     etag: str | None = None
 
     @classmethod
-    def new(cls, kind: str, envelope: Envelope, body: Payload, now: datetime) -> "JobRecord":
+    def new(cls, kind: str, envelope: Envelope, body: Payload, now: datetime, tokens: int = 0) -> "JobRecord":
         """A pending job."""
         return cls(
             kind=kind,
             job_id=envelope.job_id,
             body=body,
+            tokens=tokens,
             created_at=now,
             updated_at=now,
             app_id=envelope.app_id,
@@ -95,16 +98,6 @@ class JobRecord:
             claim_check=envelope.claim_check,
             claim_check_sha256=envelope.claim_check_sha256,
         )
-
-    @property
-    def ticket(self) -> RunTicket:
-        """What lets the next attempt run."""
-        return RunTicket(self.kind, self.job_id, self.attempt, self.booking)
-
-    @property
-    def run_message_id(self) -> str:
-        """`{job}:{attempt}:{booking}`: sending it twice is harmless under duplicate detection."""
-        return _message_id(self.job_id, f"{self.attempt}:{self.booking}")
 
     @property
     def blob_prefix(self) -> str:
@@ -119,7 +112,7 @@ class JobRecord:
     @property
     def outcome_message_id(self) -> str:
         """`{job}:{replay}`."""
-        return _message_id(self.job_id, str(self.replay))
+        return message_id(self.job_id, str(self.replay))
 
     def to_row(self) -> dict[str, Any]:
         """As a table entity. Payloads become three columns each; None is left out."""
@@ -170,7 +163,8 @@ def row_key(job_id: str) -> str:
     return re.sub(r"[^A-Za-z0-9._~-]", lambda m: "".join(f"={byte:02X}" for byte in m[0].encode()), job_id)
 
 
-def _message_id(job_id: str, suffix: str) -> str:
+def message_id(job_id: str, suffix: str) -> str:
+    """`{job}:{suffix}`, with a digest for a job id that is too long for both."""
     whole = f"{job_id}:{suffix}"
     if len(whole) <= _MESSAGE_ID_LIMIT_CHARS:
         return whole

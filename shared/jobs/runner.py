@@ -1,19 +1,25 @@
 """Runs one attempt of one job: spends the booking, calls the model once, stores what came of it."""
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from shared.errors import ConflictError, InvalidOutputError, PermanentError, SluiceError
+from shared.errors import ConflictError, InvalidOutputError, PermanentError, RateLimitedError, SluiceError
+from shared.jobs.booked_calls import BookedCalls, Turn
 from shared.jobs.kinds import Draft, JobKind
-from shared.jobs.lifecycle import Begin, Fail, Ignore, Publish, Requeue, on_error, on_ticket
+from shared.jobs.lifecycle import Begin, Fail, Ignore, Publish, Requeue, on_error, on_missed, on_ticket
 from shared.jobs.publisher import Publisher
+from shared.jobs.quota_queue import QuotaQueue
 from shared.jobs.record import JobRecord
 from shared.jobs.store import JobStore
 from shared.messages import RunTicket
 from shared.model.client import ModelClient
 from shared.model.metering import MeteredModelClient
+from shared.quota.delivery import Missed
 from shared.resilience.retry import RetryPolicy
 from shared.storage.payloads import PayloadStore
 from shared.telemetry.events import log_event
@@ -29,6 +35,19 @@ class InternalError(PermanentError):
     code = "internal"
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a run ended.
+
+    Attributes:
+        waits: whether a call of the job waits for quota now, so that the pump has work.
+        throttled: the endpoint answered 429: epoch of the booking, and `retry-after` where it was given.
+    """
+
+    waits: bool = False
+    throttled: tuple[int, float | None] | None = None
+
+
 class JobRunner:
     """Makes attempts. Only failing storage or messaging raises; Service Bus then delivers the ticket again."""
 
@@ -39,6 +58,8 @@ class JobRunner:
         publisher: Publisher,
         kinds: Mapping[str, JobKind],
         model: ModelClient,
+        queue: QuotaQueue,
+        calls: BookedCalls,
         policy: RetryPolicy,
         clock: Callable[[], datetime],
     ) -> None:
@@ -47,10 +68,12 @@ class JobRunner:
         self._publisher = publisher
         self._kinds = kinds
         self._model = model
+        self._queue = queue
+        self._calls = calls
         self._policy = policy
         self._clock = clock
 
-    async def run(self, ticket: RunTicket) -> None:
+    async def run(self, ticket: RunTicket) -> Ran:
         """Do what this ticket asks for: usually one attempt of its job.
 
         Raises:
@@ -62,9 +85,9 @@ class JobRunner:
             try:
                 match decision:
                     case Begin(record):
-                        await self._attempt(await self._store.update(record))
-                    case Requeue(record, changed):
-                        await self._requeue(record, changed=changed)
+                        return await self._begin(record, ticket)
+                    case Requeue():
+                        return await self._requeue(decision)
                     case Fail(record, error):
                         await self._publisher.end(await self._publisher.failed(record, error))
                     case Publish(record):
@@ -73,33 +96,52 @@ class JobRunner:
                         log_event(logger, "ticket_ignored", job_id=ticket.job_id, kind=ticket.kind, reason=reason)
             except ConflictError:
                 continue  # somebody else moved the job on: look again
-            return
+            return Ran()
         raise ConflictError(f"The job {ticket.job_id} keeps changing.")
 
-    async def _attempt(self, record: JobRecord) -> None:
+    async def _begin(self, record: JobRecord, ticket: RunTicket) -> Ran:
+        """Spend the booking and make the attempt, or give the booking back and line up again."""
+        turn = await self._calls.turn(ticket)
+        if isinstance(turn.decision, Missed):
+            ran = await self._requeue(on_missed(record, self._clock()))
+            await self._calls.missed(ticket, turn, turn.decision.reason)
+            return ran
+        return await self._attempt(await self._store.update(record), ticket, turn)
+
+    async def _attempt(self, record: JobRecord, ticket: RunTicket, turn: Turn) -> Ran:
         kind = self._kinds[record.kind]
         model = MeteredModelClient(self._model)
         log_event(logger, "job_started", job_id=record.job_id, kind=record.kind, attempt=record.attempt)
+        begun = asyncio.ensure_future(self._calls.begun(ticket, turn))
+        request: Any = None
+        error: SluiceError
         try:
             request = kind.decode(await self._payloads.load(record.body))
             result = await kind.run(request, model=model, draft=await self._draft(record))
-        except SluiceError as error:
-            await self._on_error(_metered(record, model), error, model)
+        except SluiceError as caught:
+            error = caught
         except Exception as fault:
             # Its text may quote the body, so only where it happened is logged.
             frames = " < ".join(f"{f.name}:{f.lineno}" for f in reversed(traceback.extract_tb(fault.__traceback__)))
             log_event(logger, "job_fault", level=logging.ERROR, job_id=record.job_id, where=frames)
-            internal = InternalError(
+            error = InternalError(
                 f"The job's code failed with {type(fault).__name__}; the log event job_fault says where."
             )
-            await self._on_error(_metered(record, model), internal, model)
         else:
+            await begun
+            await self._calls.ended(ticket, turn, model)
             ended = await self._publisher.succeeded(_metered(record, model), result, model.model)
             log_event(logger, "job_succeeded", job_id=record.job_id, kind=record.kind, attempt=record.attempt)
             await self._publisher.end(ended)
+            return Ran()
+        await begun
+        await self._calls.ended(ticket, turn, model, error)
+        throttled = (ticket.epoch, error.retry_after_s) if isinstance(error, RateLimitedError) else None
+        ran = await self._on_error(_metered(record, model), request, error, model)
+        return replace(ran, throttled=throttled)
 
-    async def _on_error(self, record: JobRecord, error: SluiceError, model: MeteredModelClient) -> None:
-        record, draft_kept = await self._keep_draft(record, error)
+    async def _on_error(self, record: JobRecord, request: Any, error: SluiceError, model: MeteredModelClient) -> Ran:
+        record, draft_kept = await self._keep_draft(record, request, error)
         decision = on_error(record, error, self._policy, self._clock(), draft_kept=draft_kept)
         if isinstance(decision, Requeue):
             log_event(
@@ -112,11 +154,11 @@ class JobRunner:
                 reason=error.code,
             )
             try:
-                await self._requeue(decision.record, changed=True)
+                return await self._requeue(decision)
             except ConflictError:
                 # The lock was lost and another delivery has taken over: the next attempt is its business.
                 log_event(logger, "attempt_superseded", job_id=record.job_id, kind=record.kind)
-            return
+                return Ran()
         log_event(
             logger,
             "job_failed",
@@ -127,11 +169,12 @@ class JobRunner:
             reason=error.code,
         )
         await self._publisher.end(await self._publisher.failed(record, error, model.model))
+        return Ran()
 
-    async def _requeue(self, record: JobRecord, *, changed: bool) -> None:
-        if changed:
-            record = await self._store.update(record)
-        await self._publisher.send_tickets(record.kind, [record])
+    async def _requeue(self, requeue: Requeue) -> Ran:
+        record = await self._store.update(requeue.record) if requeue.changed else requeue.record
+        await self._queue.enqueue([record])
+        return Ran(waits=True)
 
     async def _draft(self, record: JobRecord) -> Draft | None:
         if record.draft is None:
@@ -139,12 +182,16 @@ class JobRunner:
         output = (await self._payloads.load(record.draft)).decode()
         return Draft(output, record.draft_error or "")
 
-    async def _keep_draft(self, record: JobRecord, error: SluiceError) -> tuple[JobRecord, bool]:
-        """Keep an invalid answer for the one repair call, unless this was the repair."""
+    async def _keep_draft(self, record: JobRecord, request: Any, error: SluiceError) -> tuple[JobRecord, bool]:
+        """Keep an invalid answer for the one repair call, unless this was the repair, or it is too large for one."""
         if not isinstance(error, InvalidOutputError) or record.draft is not None:
             return record, False
+        repair = Draft(error.output, str(error))
+        tokens = await asyncio.to_thread(self._kinds[record.kind].estimate, request, repair)
+        if not self._queue.fits(tokens):
+            return record, False
         draft = await self._payloads.keep(f"{record.blob_prefix}/draft", error.output.encode("utf-8", "replace"))
-        return record.changed(record.updated_at, draft=draft, draft_error=str(error)[:1000]), True
+        return record.changed(record.updated_at, draft=draft, draft_error=str(error)[:1000], tokens=tokens), True
 
 
 def _metered(record: JobRecord, model: MeteredModelClient) -> JobRecord:

@@ -1,0 +1,138 @@
+"""What became of the calls that were let through: a row each, until the pump tells the token counter of them."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.data.tables import UpdateMode
+
+from shared.errors import ConflictError
+from shared.jobs.pending import PENDING_TABLE
+from shared.jobs.record import row_key
+from shared.messages import RunTicket
+from shared.quota.admission import MAX_HEARD
+from shared.quota.freeze import Freeze
+from shared.storage.azure import REPEAT, storage_errors
+
+if TYPE_CHECKING:
+    from azure.data.tables.aio import TableClient, TableServiceClient
+
+_FREEZE_ROW = "freeze"
+_CLOCK_ROW = "clock"
+_REPORT_LIMIT = 2 * MAX_HEARD  # two reports a call
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """What became of one booked call. Times are those of the server's clock.
+
+    Attributes:
+        sent_s: when it was sent; None where it wasn't, or the endpoint doesn't charge for it.
+        missed_s: when the run came too late for the booking.
+        late_s: by how much its message was delivered late, where that was scheduled.
+        answered: whether this is the second report, which says what the answer told: the three values below.
+        remaining_tokens: what the endpoint said was left of the quota.
+        key: of the row, once it was read.
+    """
+
+    start_s: float
+    tokens: int
+    epoch: int
+    sent_s: float | None = None
+    missed_s: float | None = None
+    late_s: float | None = None
+    answered: bool = False
+    remaining_tokens: int | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    key: str = ""
+
+
+class CallReports:
+    """The rows of one deployment. All methods raise StorageError when storage fails."""
+
+    def __init__(self, service: "TableServiceClient", deployment: str) -> None:
+        self._table: TableClient = service.get_table_client(PENDING_TABLE)
+        self._partition = row_key(deployment)
+
+    async def put(self, ticket: RunTicket, report: CallReport) -> None:
+        """Keep a report."""
+        digest = hashlib.sha256(f"{ticket.kind}\n{ticket.job_id}".encode()).hexdigest()[:16]
+        part = "b" if report.answered else "a"
+        key = f"r:{int(ticket.start_s * 1000):015d}:{digest}:{ticket.booking}:{part}"
+        values = {name: getattr(report, name) for name in _COLUMNS if getattr(report, name) is not None}
+        async with storage_errors("Reporting a call"):
+            await self._table.upsert_entity(
+                {"PartitionKey": self._partition, "RowKey": key, **values}, mode=UpdateMode.REPLACE
+            )
+
+    async def read(self) -> list[CallReport]:
+        """The oldest reports: as many as one cycle of the pump may hear."""
+        async with storage_errors("Reading the reports of calls"):
+            pages = self._table.query_entities(
+                "PartitionKey eq @pk and RowKey ge 'r:' and RowKey lt 'r;'",
+                parameters={"pk": self._partition},
+                results_per_page=_REPORT_LIMIT,
+            ).by_page()
+            async for page in pages:
+                return [_report(row) async for row in page]
+        return []
+
+    async def freeze(self) -> Freeze:
+        """What all workers must know of the 429s so far."""
+        return (await self._freeze_row())[0]
+
+    async def throttled(self, epoch: int, retry_after_s: float | None, now_s: float) -> Freeze:
+        """Tell every worker of a 429.
+
+        Args:
+            epoch: of the booking of the call that got it.
+        """
+        while True:
+            known, etag = await self._freeze_row()
+            after = known.after(epoch, retry_after_s, now_s)
+            row = {
+                "PartitionKey": self._partition,
+                "RowKey": _FREEZE_ROW,
+                "epoch": after.epoch,
+                "until_s": after.until_s,
+            }
+            try:
+                async with storage_errors("Telling of a 429"):
+                    if etag is None:
+                        await self._table.create_entity(row)
+                    else:
+                        await self._table.update_entity(
+                            row,
+                            mode=UpdateMode.REPLACE,
+                            etag=etag,
+                            match_condition=MatchConditions.IfNotModified,
+                        )
+            except (ResourceExistsError, ConflictError):
+                continue  # another worker got one too
+            return after
+
+    async def _freeze_row(self) -> tuple[Freeze, str | None]:
+        async with storage_errors("Looking for a 429"):
+            try:
+                row = await self._table.get_entity(self._partition, _FREEZE_ROW)
+            except ResourceNotFoundError:
+                return Freeze(), None
+        return Freeze(row["epoch"], row["until_s"]), row.metadata["etag"]
+
+    async def touch(self) -> str:
+        """Write something, for the clock. Returns the ETag."""
+        async with storage_errors("Asking for the time"):
+            row = {"PartitionKey": self._partition, "RowKey": _CLOCK_ROW}
+            meta = await self._table.upsert_entity(row, mode=UpdateMode.REPLACE, **REPEAT)
+        return str(meta["etag"])
+
+
+_COLUMNS = tuple(f.name for f in fields(CallReport) if f.name != "key")
+
+
+def _report(row: Mapping[str, Any]) -> CallReport:
+    return CallReport(**{name: row[name] for name in _COLUMNS if name in row}, key=row["RowKey"])

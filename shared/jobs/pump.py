@@ -1,0 +1,197 @@
+"""The pump's two steps around its one call to the token counter: what to ask for, and what to do with the answer.
+
+The orchestration (functions/admission.py) runs them as activities: both may run again after a crash, with the same
+input. So the plan goes through the orchestration's history, and everything that `send` does it may do twice.
+"""
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.jobs.call_reports import CallReport, CallReports
+from shared.jobs.kinds import JobKind
+from shared.jobs.pending import PendingCall, PendingQueue, PendingTable
+from shared.jobs.publisher import Publisher
+from shared.jobs.pump_row import Phase, PumpRow
+from shared.jobs.store import JobStore
+from shared.messages import Priority
+from shared.messaging.sender import MessageSender
+from shared.quota.admission import Admission, Heard, Placement, Plan
+from shared.quota.fair_queue import PendingJob, Queue
+from shared.quota.operations import OversizedRequestError
+from shared.storage.server_clock import ServerClock
+from shared.telemetry.events import log_event
+
+READ_LIMIT = 600
+"""Heads read of each queue: as many as one plan may hold."""
+_OUTSTANDING_S = 60.0
+_MAX_REST_S = 60.0
+_SHORTEST_PAUSE_S = 0.05
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PumpParts:
+    """What the pump works with, all of one deployment."""
+
+    pending: PendingTable
+    reports: CallReports
+    row: PumpRow
+    store: JobStore
+    publisher: Publisher
+    sender: MessageSender
+    kinds: Mapping[str, JobKind]
+    clock: ServerClock
+
+
+class Pump:
+    """Lets the calls of one deployment through, in fair order, as the token counter books them."""
+
+    def __init__(self, deployment: str, policy: Admission, parts: PumpParts) -> None:
+        self._deployment = deployment
+        self._policy = policy
+        self._parts = parts
+
+    async def plan(self) -> dict[str, Any]:
+        """Begin a cycle.
+
+        Returns:
+            JSON for `send`; `payload` in it is for the token counter's `book`, or None where there is nothing to ask.
+
+        Raises:
+            StorageError
+        """
+        parts = self._parts
+        await parts.clock.refresh()
+        now_s = parts.clock.now_s()
+        await parts.row.running(now_s)
+        kept = await parts.row.load() or {}
+        reports = await parts.reports.read()
+        queues = await parts.pending.heads(self._deployment, parts.clock.now(), READ_LIMIT)
+        outstanding = _outstanding(kept.get("outstanding", {}), reports, now_s)
+        plan = self._policy.plan(
+            kept.get("policy"), [_queue(q) for q in queues], heard(reports), sum(outstanding.values()), now_s
+        )
+        due = [queue.next_due_ms for queue in queues if queue.next_due_ms is not None]
+        return {
+            # An id of its own: a cycle that was lost between its steps must not be answered with another's.
+            "payload": None if plan.payload is None else {**plan.payload, "id": uuid.uuid4().hex},
+            "now_s": now_s,
+            "jobs": [[job.id, job.tokens, job.app, job.priority] for job in plan.jobs],
+            "queues": [[q.app, q.priority, len(q.calls), q.more] for q in queues if q.calls],
+            "slow": plan.slow,
+            "state": plan.state,
+            "outstanding": outstanding,
+            "reports": [report.key for report in reports],
+            "next_due_s": min(due) / 1000 if due else None,
+        }
+
+    async def send(self, planned: dict[str, Any], answer: dict[str, Any] | None) -> float | None:
+        """End a cycle: send the messages of what was booked, and forget what was told.
+
+        Args:
+            planned: what `plan` gave.
+            answer: the token counter's to its payload.
+
+        Returns:
+            Seconds to the next cycle; None to end.
+
+        Raises:
+            StorageError, MessagingError: it has to be done again.
+        """
+        parts = self._parts
+        if answer is not None and not answer.get("ok"):
+            log_event(logger, "booking_refused", level=logging.ERROR, reason=str(answer.get("code")))
+        queues = [_summary(*queue) for queue in planned["queues"]]
+        jobs = [PendingJob(key, tokens, app, Priority(priority)) for key, tokens, app, priority in planned["jobs"]]
+        plan = Plan(jobs, planned["payload"], planned["state"], planned["slow"], planned["now_s"])
+        now_s = parts.clock.now_s()
+        end = self._policy.place(plan, answer, queues, now_s)
+        calls = await parts.pending.get(self._deployment, [p.job.id for p in end.placements] + _ids(end.oversized))
+        await self._send(end.placements, calls)
+        for job in end.oversized:
+            await self._refuse(calls.get(job.id))
+        outstanding = dict(planned["outstanding"])
+        for placement in end.placements:
+            second = str(int(placement.start_s))
+            outstanding[second] = outstanding.get(second, 0) + 1
+        await parts.row.save({"policy": end.state, "outstanding": outstanding})
+        gone = [*(p.job.id for p in end.placements), *_ids(end.oversized), *planned["reports"]]
+        await parts.pending.remove(self._deployment, gone)
+        log_event(logger, "pump_cycle", booked=len(end.placements), asked=len(jobs), heard=len(planned["reports"]))
+        return await self._pause(end.next_s, planned["next_due_s"])
+
+    async def _pause(self, next_s: float | None, next_due_s: float | None) -> float | None:
+        now_s = self._parts.clock.now_s()
+        if next_s is not None:
+            wanted = min(next_s, next_due_s) if next_due_s is not None else next_s
+            return max(_SHORTEST_PAUSE_S, wanted - now_s)
+        phase = Phase.ENDED if next_due_s is None else Phase.SLEEPING
+        if not await self._parts.row.rest(phase, now_s):
+            return _SHORTEST_PAUSE_S
+        return None if next_due_s is None else min(_MAX_REST_S, max(_SHORTEST_PAUSE_S, next_due_s - now_s))
+
+    async def _send(self, placements: Sequence[Placement], calls: Mapping[str, PendingCall]) -> None:
+        by_queue: dict[str, list[Any]] = {}
+        for placement in placements:
+            call = calls.get(placement.job.id)
+            if call is None:  # sent before a crash of this step
+                continue
+            message = call.run_message(placement.start_s, placement.tolerance_s, placement.epoch, placement.due_s)
+            by_queue.setdefault(self._parts.kinds[call.kind].queues.run, []).append(message)
+        for queue, messages in by_queue.items():
+            await self._parts.sender.send(queue, messages)
+
+    async def _refuse(self, call: PendingCall | None) -> None:
+        """A job whose call became larger than the quota, as the limits were lowered."""
+        record = await self._parts.store.get(call.kind, call.job_id) if call is not None else None
+        if call is None or record is None or record.state.final or record.booking != call.booking:
+            return
+        error = OversizedRequestError(call.tokens, self._policy.limits["tpm"])
+        await self._parts.publisher.end(await self._parts.publisher.failed(record, error))
+
+
+def heard(reports: Sequence[CallReport]) -> Heard:
+    """What the policy has to know of these reports."""
+    first = [r for r in reports if not r.answered]
+    answered = [r for r in reports if r.answered]
+    return Heard(
+        settled=[(r.start_s, r.tokens, r.epoch, r.sent_s) for r in first if r.sent_s is not None],
+        released=[(r.start_s, r.tokens, r.epoch) for r in first if r.sent_s is None],
+        missed_s=[r.missed_s for r in first if r.missed_s is not None],
+        lateness_s=[r.late_s for r in first if r.late_s is not None],
+        observed=[
+            (r.sent_s, r.tokens, r.remaining_tokens)
+            for r in answered
+            if r.remaining_tokens is not None and r.sent_s is not None
+        ],
+        usage=(len(answered), sum(r.prompt_tokens for r in answered), sum(r.completion_tokens for r in answered)),
+    )
+
+
+def _outstanding(kept: Mapping[str, int], reports: Sequence[CallReport], now_s: float) -> dict[str, int]:
+    """Bookings of which nothing was heard, by the second of their start; those long past are given up."""
+    counts = {second: count for second, count in kept.items() if int(second) > now_s - _OUTSTANDING_S}
+    for report in reports:
+        if report.answered:
+            continue
+        second = str(int(report.start_s))
+        if counts.get(second, 0) > 0:
+            counts[second] -= 1
+    return {second: count for second, count in counts.items() if count > 0}
+
+
+def _queue(queue: PendingQueue) -> Queue:
+    return Queue([PendingJob(c.key, c.tokens, c.app, c.priority) for c in queue.calls], queue.more)
+
+
+def _summary(app: str, priority: str, count: int, more: bool) -> Queue:
+    """As much of a queue as the end of a cycle needs: whose it is, and how many calls it has."""
+    return Queue([PendingJob("", 1, app, Priority(priority))] * count, more)
+
+
+def _ids(jobs: Sequence[PendingJob]) -> list[str]:
+    return [job.id for job in jobs]

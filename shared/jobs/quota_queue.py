@@ -1,0 +1,48 @@
+"""The way into the queue of calls that wait for quota."""
+
+from collections.abc import Sequence
+
+from shared.errors import ConfigurationError
+from shared.jobs.pending import PendingCall, PendingCalls
+from shared.jobs.record import JobRecord
+from shared.quota.limits import Limits
+from shared.quota.operations import OversizedRequestError
+
+
+class QuotaQueue:
+    """Lines calls up for one model deployment; the pump lets them through (shared/jobs/pump.py).
+
+    Args:
+        deployment: None where no job may be lined up.
+        limits: of the deployment.
+    """
+
+    def __init__(self, pending: PendingCalls, deployment: str | None, limits: Limits) -> None:
+        self._deployment = deployment
+        self._pending = pending
+        self._limits = limits
+
+    def fits(self, tokens: int) -> bool:
+        """Whether a call of this size can ever be made."""
+        return tokens <= self._limits.tpm
+
+    def check(self, tokens: int) -> None:
+        """Refuse a call that can never be made.
+
+        Raises:
+            OversizedRequestError
+        """
+        if not self.fits(tokens):
+            raise OversizedRequestError(tokens, self._limits.tpm)
+
+    async def enqueue(self, records: Sequence[JobRecord]) -> None:
+        """Add the next calls of these pending jobs; those that wait already stay where they are.
+
+        Raises:
+            StorageError
+            ConfigurationError: it isn't known for which deployment.
+        """
+        if records and self._deployment is None:
+            raise ConfigurationError("The setting AZURE_OPENAI_DEPLOYMENT_NAME is missing.", field="deployment")
+        if records and self._deployment:
+            await self._pending.put(self._deployment, [PendingCall.of(record) for record in records])
