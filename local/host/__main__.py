@@ -106,6 +106,13 @@ def _parse(arguments: Sequence[str] | None) -> HostOptions:
         help="an access key for --auth, may be repeated: _master=..., a host key, a system key (blobs_extension=...), "
         "or one function's key (FUNCTION/NAME=...)",
     )
+    parser.add_argument(
+        "--durable",
+        type=Path,
+        metavar="DIR",
+        help="folder that keeps the task hubs of durable functions; hosts with the same folder share them "
+        "(default: .sluice/durable in the app's folder)",
+    )
     given = parser.parse_args(arguments)
     if not given.app_dir.is_dir():
         parser.error(f"{given.app_dir} is not a folder")
@@ -117,7 +124,8 @@ def _parse(arguments: Sequence[str] | None) -> HostOptions:
         keys = parse_keys(given.key, enforced=given.auth)
     except ValueError as error:
         parser.error(f"--key: {error}")
-    return HostOptions(given.app_dir.resolve(), given.port, given.workers, given.grace, keys)
+    durable = given.durable and given.durable.resolve()
+    return HostOptions(given.app_dir.resolve(), given.port, given.workers, given.grace, keys, durable)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from local.host.app_settings import find_setting, is_true
 from local.host.contracts import Function
 
-DURABLE_BINDINGS = frozenset({"durableclient", "orchestrationtrigger", "activitytrigger", "entitytrigger"})
 _UNRESOLVED_KEYS = frozenset({"name", "type", "direction", "connection"})
 _PLACEHOLDER = re.compile(r"%([^%]*)%")
 # Utility.cs of azure-functions-host.
@@ -115,8 +114,6 @@ def _resolve(binding: Mapping[str, Any], settings: Mapping[str, str]) -> dict[st
 
 def _check_supported(function: Function, bindings: Sequence[Mapping[str, Any]], supported: SupportedBindings) -> None:
     for binding in bindings:
-        if _type(binding) in DURABLE_BINDINGS:
-            raise BindingError("durable functions are not supported yet by the local host")
         if binding.get("properties", {}).get("SupportsDeferredBinding"):
             raise BindingError(
                 f"parameter '{binding['name']}' uses an SDK type binding (azurefunctions-extensions-bindings-...), "

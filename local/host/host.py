@@ -14,6 +14,7 @@ from local.host.bindings import AppFunction, BindingError, SupportedBindings, bu
 from local.host.console import Console
 from local.host.contracts import Listener
 from local.host.cors import Cors
+from local.host.durable.extension import DurableExtension, DurableListener
 from local.host.errors import HostError
 from local.host.function_table import format_table
 from local.host.host_json import HostJson, load_host_json
@@ -43,6 +44,7 @@ class HostOptions:
         port: None means Host.LocalHttpPort of local.settings.json, or 7071.
         workers: None means FUNCTIONS_WORKER_PROCESS_COUNT, or 1.
         grace_s: how long invocations under way may take after the host was asked to stop.
+        durable: folder of the task hubs, which hosts may share; None means .sluice/durable in the app's folder.
     """
 
     app_dir: Path
@@ -50,6 +52,7 @@ class HostOptions:
     workers: int | None = None
     grace_s: float = 30.0
     keys: Keys = field(default_factory=Keys)
+    durable: Path | None = None
 
 
 class FunctionsHost:
@@ -83,7 +86,9 @@ class FunctionsHost:
             self._host_json.function_timeout_s,
             console,
         )
-        self._inputs, self._outputs = create_inputs(self._settings), create_outputs(self._settings)
+        directory = options.durable or options.app_dir / ".sluice" / "durable"
+        self._durable = DurableExtension(self._settings, self._host_json, directory, options.keys)
+        self._inputs, self._outputs = create_inputs(self._settings, self._durable), create_outputs(self._settings)
         self._invoker = HostInvoker(self._pool, self._inputs, self._outputs, console)
         self._router = Router(self._host_json.route_prefix)
         self._admin = AdminApi(self._host_id, console, lambda: self._pool.pids)
@@ -177,7 +182,7 @@ class FunctionsHost:
 
     def _create_listeners(self) -> None:
         context = triggers.TriggerContext(
-            self._invoker, self._settings, self._host_json, self._host_id, self._router, self._web
+            self._invoker, self._settings, self._host_json, self._host_id, self._router, self._web, self._durable
         )
         for function in self.functions:
             if function.state != "ready":
@@ -189,6 +194,8 @@ class FunctionsHost:
                 continue
             if listener is not None:
                 self._listeners[function.name] = listener
+        if self._durable.used:
+            self._listeners["durabletask"] = DurableListener(self._durable, self._invoker, self._web)
 
     async def _start_listener(self, name: str, listener: Listener) -> None:
         try:

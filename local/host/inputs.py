@@ -63,6 +63,10 @@ class BlobInput:
         return self._clients[connection]
 
 
-def create_inputs(settings: Mapping[str, str]) -> dict[str, InputBinding]:
-    """One object per input binding type."""
-    return {"blob": BlobInput(settings)}
+def create_inputs(settings: Mapping[str, str], durable: InputBinding) -> dict[str, InputBinding]:
+    """One object per input binding type.
+
+    Args:
+        durable: makes durable clients.
+    """
+    return {"blob": BlobInput(settings), "durableClient": durable}

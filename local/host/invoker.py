@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ from local.host.protocol import Kind, to_values
 from local.host.worker_process import FunctionRaisedError
 
 RETURN = "$return"
+# What an orchestrator that fails adds to its error, for the durable extension only: it holds payloads.
+_ORCHESTRATOR_STATE = re.compile(r"\n\n\$OutOfProcData\$:.*")
 
 
 class HostInvoker:
@@ -132,6 +135,5 @@ def _milliseconds(started: float) -> int:
 
 
 def _describe(error: Exception) -> str:
-    if isinstance(error, FunctionRaisedError):
-        return f"Result: Failure\nException: {error}\nStack: {error.stack_trace}".rstrip()
-    return f"Result: Failure\nException: {error}"
+    stack = f"\nStack: {error.stack_trace}" if isinstance(error, FunctionRaisedError) else ""
+    return _ORCHESTRATOR_STATE.sub("", f"Result: Failure\nException: {error}{stack}").rstrip()

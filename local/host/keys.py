@@ -1,12 +1,14 @@
 """Access keys. `func start` checks none; with --auth this host checks them as in the cloud."""
 
 import hmac
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 MASTER = "_master"
+DURABLE = "durabletask"
 _HEADER = "x-functions-key"
 _QUERY = "code"
 _SYSTEM_SUFFIX = "_extension"
@@ -27,6 +29,10 @@ class Keys:
     host: Mapping[str, str] = field(default_factory=dict, repr=False)
     system: Mapping[str, str] = field(default_factory=dict, repr=False)
     functions: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+
+    def system_key(self, extension: str) -> str:
+        """The key that an extension puts in the addresses of its webhooks. While keys aren't checked any will do."""
+        return self.system.get(extension + _SYSTEM_SUFFIX, "")
 
     def allows_function(self, request: web.BaseRequest, level: str, name: str) -> bool:
         """Whether a request may call a function of this level."""
@@ -68,6 +74,9 @@ def parse_keys(arguments: Sequence[str], *, enforced: bool) -> Keys:
             host[name] = value
     if enforced and MASTER not in host:
         raise ValueError(f"checking keys needs at least the key {MASTER}")
+    if enforced:
+        # The real host makes this key by itself, too.
+        system.setdefault(DURABLE + _SYSTEM_SUFFIX, secrets.token_urlsafe(32))
     return Keys(enforced, host, system, functions)
 
 

@@ -1,8 +1,4 @@
-"""Which trigger types there are, and who listens for each.
-
-Durable functions will have their place here: an entry for each of orchestrationTrigger, activityTrigger and
-entityTrigger, and `durableClient` among the inputs (inputs.py); bindings.py refuses them until then.
-"""
+"""Which trigger types there are, and who listens for each."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -14,10 +10,12 @@ from aiohttp import web
 from local.host import timer
 from local.host.bindings import BindingError
 from local.host.contracts import Function, Invoker, Listener
+from local.host.durable.extension import DurableExtension
 from local.host.host_json import HostJson
 from local.host.router import Router
 from local.host.web import WebServer
 
+DURABLE_CLIENT = "durableClient"
 _EVENT_GRID_PREFIX = "Host.Functions."
 
 
@@ -31,6 +29,7 @@ class TriggerContext:
     host_id: str
     router: Router
     web_server: WebServer
+    durable: DurableExtension
     blob_webhooks: dict[str, Any] = field(default_factory=dict)
 
 
@@ -57,11 +56,19 @@ def _blob(function: Function, context: TriggerContext) -> Listener | None:
     return listener
 
 
+def _durable(function: Function, context: TriggerContext) -> Listener | None:
+    context.durable.add(function)  # one listener serves them all
+    return None
+
+
 TRIGGERS: Mapping[str, Callable[[Function, TriggerContext], Listener | None]] = {
     "httpTrigger": _http,
     "timerTrigger": _timer,
     "serviceBusTrigger": _service_bus,
     "blobTrigger": _blob,
+    "orchestrationTrigger": _durable,
+    "activityTrigger": _durable,
+    "entityTrigger": _durable,
 }
 
 
@@ -71,6 +78,8 @@ def create_listener(function: Function, context: TriggerContext) -> Listener | N
     Raises:
         BindingError: the function can't be started.
     """
+    if any(binding["type"] == DURABLE_CLIENT for binding in function.inputs):
+        context.durable.use()
     try:
         return TRIGGERS[function.trigger["type"]](function, context)
     except (ValueError, LookupError) as error:
@@ -88,6 +97,12 @@ def describe(trigger: Mapping[str, Any]) -> str:
             return str(trigger.get("queueName"))
         case "blobTrigger":
             return str(trigger.get("path")) + (" (Event Grid)" if trigger.get("source") == "EventGrid" else "")
+        case "orchestrationTrigger":
+            return str(trigger.get("orchestration") or "")
+        case "activityTrigger":
+            return str(trigger.get("activity") or "")
+        case "entityTrigger":
+            return str(trigger.get("entityName") or "")
         case _:
             return ""
 

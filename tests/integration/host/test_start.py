@@ -170,8 +170,8 @@ async def test_functions_that_cannot_start_are_named_and_the_others_run(tmp_path
         assert host.functions == ["good", "one", "retried"]
         for name, reason in {
             "other": "the route specified conflicts with the route defined by function 'one'",
-            "durable": "durable functions are not supported yet by the local host",
-            "cosmos": "trigger type 'cosmosDBTrigger' is not supported by the local host (supported: blobTrigger,",
+            "durable": "durable functions keep their task hub in a storage account: connection",
+            "cosmos": "trigger type 'cosmosDBTrigger' is not supported by the local host (supported: activityTrigger, ",
             "bad_schedule": "25 is not a hour: 0 to 23",
             "no_setting": "'%TICK%' does not resolve to a value: no app setting is named 'TICK'",
             "no_storage": "a timer needs the setting AzureWebJobsStorage",

@@ -48,8 +48,6 @@ def test_a_function_gets_its_bindings_with_names_resolved() -> None:
             "output binding type 'queue'",
         ),
         ([{**TIMER, "schedule": "x"}, {"direction": "IN", "type": "sql", "name": "q"}], "input binding type 'sql'"),
-        ([{"direction": "IN", "type": "entityTrigger", "name": "c"}], "durable functions are not supported yet by the"),
-        ([{**TIMER, "schedule": "x"}, {"direction": "IN", "type": "durableClient", "name": "c"}], "durable functions"),
         ([{"direction": "OUT", "type": "http", "name": "$return"}], "it has no trigger"),
         ([{**TIMER, "schedule": "x", "properties": {"SupportsDeferredBinding": True}}], "SDK type binding"),
     ],
