@@ -1,9 +1,9 @@
 """The Azure Functions app: every function is registered here, and nothing else happens."""
 
-import azure.functions as func
+import azure.durable_functions as df
 
-from functions import dead_letters, feedback, intake
+from functions import admission, dead_letters, feedback, intake, token_counter
 
-app = func.FunctionApp()
-for blueprint in (intake.bp, feedback.bp, dead_letters.bp):
+app = df.DFApp()
+for blueprint in (intake.bp, admission.bp, token_counter.bp, feedback.bp, dead_letters.bp):
     app.register_functions(blueprint)

@@ -202,7 +202,7 @@ async def _retry_dead(backend: Backend, kind: str, problem_id: str) -> None:
             if record.state is JobState.FAILED:
                 await backend.failed_jobs.replay(record)
             elif record.state is JobState.PENDING:
-                await backend.publisher.send_tickets(kind, [record])
+                await backend.queue.enqueue([record])
         else:
             properties = {k: v for k, v in _properties(message).items() if not k.startswith("DeadLetter")}
             # Another id: duplicate detection would drop the original one.

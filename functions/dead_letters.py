@@ -1,10 +1,11 @@
 """Reconciles dead-lettered messages with the job store, so that no job is left without an end."""
 
+import azure.durable_functions as df
 import azure.functions as func
 
 from shared.config import feedback_queues
 
-bp = func.Blueprint()
+bp = df.Blueprint()
 
 
 @bp.function_name("feedback_intake_dead_letter")
@@ -14,12 +15,16 @@ bp = func.Blueprint()
     connection="ServiceBusConnection",
     data_type=func.DataType.BINARY,
 )
-async def feedback_intake_dead_letter(message: func.ServiceBusMessage) -> None:
+@bp.durable_client_input(client_name="client")
+async def feedback_intake_dead_letter(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
     """A message that was not taken in is tried again, or becomes a failed job with its original body."""
     from functions.decode import dead_letter_reason, delivery
+    from functions.waking import wake_pump
     from shared.bootstrap import services
 
-    await (await services()).intake.accept("feedback", [delivery(message)], dead_letter=dead_letter_reason(message))
+    found = await services()
+    if await found.intake.accept("feedback", [delivery(message)], dead_letter=dead_letter_reason(message)):
+        await wake_pump(client, found)
 
 
 @bp.function_name("feedback_run_dead_letter")
@@ -29,9 +34,13 @@ async def feedback_intake_dead_letter(message: func.ServiceBusMessage) -> None:
     connection="ServiceBusConnection",
     data_type=func.DataType.BINARY,
 )
-async def feedback_run_dead_letter(message: func.ServiceBusMessage) -> None:
+@bp.durable_client_input(client_name="client")
+async def feedback_run_dead_letter(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
     """A job whose run message was given up goes on, or ends as failed."""
     from functions.decode import dead_letter_reason, delivery
+    from functions.waking import wake_pump
     from shared.bootstrap import services
 
-    await (await services()).failed_jobs.reconcile("feedback", delivery(message), dead_letter_reason(message))
+    found = await services()
+    if await found.failed_jobs.reconcile("feedback", delivery(message), dead_letter_reason(message)):
+        await wake_pump(client, found)

@@ -1,10 +1,11 @@
 """Runs feedback jobs."""
 
+import azure.durable_functions as df
 import azure.functions as func
 
 from shared.config import feedback_queues
 
-bp = func.Blueprint()
+bp = df.Blueprint()
 
 
 @bp.function_name("feedback_run")
@@ -14,9 +15,16 @@ bp = func.Blueprint()
     connection="ServiceBusConnection",
     data_type=func.DataType.BINARY,
 )
-async def feedback_run(message: func.ServiceBusMessage) -> None:
+@bp.durable_client_input(client_name="client")
+async def feedback_run(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
     """Make one attempt of one feedback job."""
+    from functions.waking import tell_throttled, wake_pump
     from shared.bootstrap import services
     from shared.messages import RunTicket
 
-    await (await services()).runner.run(RunTicket.decode(message.get_body()))
+    found = await services()
+    ran = await found.runner.run(RunTicket.decode(message.get_body()))
+    if ran.throttled is not None:
+        await tell_throttled(client, found, *ran.throttled)
+    if ran.waits:
+        await wake_pump(client, found)

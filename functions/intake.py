@@ -4,11 +4,12 @@ One message a call, not a batch: in a batch the host leaves missing correlation 
 arrays, so that those of the other messages move up to the wrong places. Sends are gathered in the process anyway.
 """
 
+import azure.durable_functions as df
 import azure.functions as func
 
 from shared.config import feedback_queues
 
-bp = func.Blueprint()
+bp = df.Blueprint()
 
 
 # BINARY: a body need not be text, and the host must not read properties of the message from it.
@@ -19,9 +20,13 @@ bp = func.Blueprint()
     connection="ServiceBusConnection",
     data_type=func.DataType.BINARY,
 )
-async def feedback_intake(message: func.ServiceBusMessage) -> None:
-    """Store a feedback job and, if it is valid, pass it on."""
+@bp.durable_client_input(client_name="client")
+async def feedback_intake(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
+    """Store a feedback job and, if it is valid, line it up for the quota."""
     from functions.decode import delivery
+    from functions.waking import wake_pump
     from shared.bootstrap import services
 
-    await (await services()).intake.accept("feedback", [delivery(message)])
+    found = await services()
+    if await found.intake.accept("feedback", [delivery(message)]):
+        await wake_pump(client, found)

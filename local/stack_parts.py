@@ -47,28 +47,31 @@ def service_bus(data: Path) -> PartSpec:
 
 
 # More than the demonstration engine can use, so that a laptop isn't throttled by a quota that nobody has set.
-_MODEL_QUOTA = ("--tpm", "1000000")
+_QUOTA_TPM = "1000000"
 
 
 def model(arguments: Sequence[str], env: Mapping[str, str]) -> PartSpec:
     return PartSpec(
         name=MODEL,
-        command=lambda ports: _module("local.model", "--port", str(ports["port"]), *_MODEL_QUOTA, *arguments),
+        command=lambda ports: _module("local.model", "--port", str(ports["port"]), "--tpm", _QUOTA_TPM, *arguments),
         usual_ports={"port": 8090},
         settings=lambda info: {
             "AZURE_OPENAI_ENDPOINT": f"http://127.0.0.1:{info['port']}",
             "AZURE_OPENAI_API_KEY": "local",  # any key will do
             "AZURE_OPENAI_DEPLOYMENT_NAME": DEPLOYMENT,
+            "OPENAI_TOKEN_LIMIT_PER_MINUTE": _QUOTA_TPM,
         },
         env=env,
         start_timeout_s=300.0,  # a large GGUF file takes its time
     )
 
 
-def host(app: Path, port: int, arguments: Sequence[str], env: Mapping[str, str]) -> PartSpec:
+def host(data: Path, app: Path, port: int, arguments: Sequence[str], env: Mapping[str, str]) -> PartSpec:
     return PartSpec(
         name=HOST,
-        command=lambda ports: _module("local.host", app, "--port", str(ports["port"]), *arguments),
+        command=lambda ports: _module(
+            "local.host", app, "--port", str(ports["port"]), "--durable", data / "durable", *arguments
+        ),
         usual_ports={"port": port},
         settings=lambda info: {"SLUICE_URL": f"http://127.0.0.1:{info['port']}"},
         needs_others=True,

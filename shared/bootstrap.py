@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shared.config import Settings
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, UnknownDeploymentError
 from shared.jobs.booked_calls import BookedCalls
 from shared.jobs.call_reports import CallReports
 from shared.jobs.failures import FailedJobs
@@ -22,6 +22,7 @@ from shared.jobs.pump_row import PumpRow
 from shared.jobs.quota_queue import QuotaQueue
 from shared.jobs.runner import JobRunner
 from shared.jobs.store import JobStore, TableJobStore
+from shared.jobs.waker import Waker
 from shared.messaging.sender import MessageSender, ServiceBusMessageSender
 from shared.model.azure_openai import AzureOpenAIService
 from shared.model.tokens import DEFAULT_MODEL
@@ -65,7 +66,7 @@ class Services:
     Attributes:
         deployment: that jobs are lined up for.
         limits: of its quota, for the token counter.
-        pump_row: tells whether the pump has to be woken.
+        waker: wakes the pump.
         clock: the server's.
     """
 
@@ -75,9 +76,19 @@ class Services:
     deployment: str
     limits: Limits
     pump: Pump
-    pump_row: PumpRow
+    waker: Waker
     clock: ServerClock
     close: Callable[[], Awaitable[None]]
+
+    def pump_of(self, deployment: str) -> Pump:
+        """The pump of a deployment.
+
+        Raises:
+            UnknownDeploymentError: the app has none of this name.
+        """
+        if deployment != self.deployment:
+            raise UnknownDeploymentError(f"This app lines up no calls for the deployment {deployment}.")
+        return self.pump
 
 
 async def connect(settings: Settings) -> Backend:
@@ -178,7 +189,7 @@ async def build(settings: Settings) -> Services:
         deployment=deployment,
         limits=limits,
         pump=Pump(deployment, Admission(deployment, limits.as_dict(), settings.quota.weights), parts),
-        pump_row=row,
+        waker=Waker(row, clock),
         clock=clock,
         close=close,
     )

@@ -123,6 +123,17 @@ def feedback_queues(env: Mapping[str, str] | None = None) -> Queues:
     )
 
 
+def sweep_schedule(env: Mapping[str, str] | None = None) -> str:
+    """How often to look for calls that nobody woke the pump for (NCRONTAB). Needed when the app is indexed."""
+    return _Reader(os.environ if env is None else env).text("SLUICE_SWEEP_SCHEDULE") or "0 * * * * *"
+
+
+def token_endpoints_level(env: Mapping[str, str] | None = None) -> str:
+    """Who may call the token counter's endpoints: "function" (with a key), or "anonymous" behind an Entra sign-in."""
+    level = (_Reader(os.environ if env is None else env).text("SLUICE_TOKENS_AUTH_LEVEL") or "function").lower()
+    return level if level in ("function", "anonymous") else "function"
+
+
 def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:
     """The settings of the model, for a service that is used on its own.
 

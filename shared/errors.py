@@ -122,6 +122,12 @@ class RateLimitedError(TransientError):
     code = "rate_limited"
 
 
+class BookingMissedError(TransientError):
+    """The call came too late for its booking and was not made."""
+
+    code = "booking_missed"
+
+
 class AccessDeniedError(TransientError):
     """The endpoint refuses our identity (401 or 403)."""
 

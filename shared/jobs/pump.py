@@ -29,6 +29,7 @@ READ_LIMIT = 600
 _OUTSTANDING_S = 60.0
 _MAX_REST_S = 60.0
 _SHORTEST_PAUSE_S = 0.05
+_COUNT_LIMIT = 10_000
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,14 @@ class Pump:
         self._policy = policy
         self._parts = parts
 
+    async def waiting(self) -> dict[str, int]:
+        """How many calls of each app wait; counted up to 10,000 in all."""
+        return await self._parts.pending.count(self._deployment, _COUNT_LIMIT)
+
+    async def has_work(self) -> bool:
+        """Whether any call waits."""
+        return bool(await self._parts.pending.count(self._deployment, 1))
+
     async def plan(self) -> dict[str, Any]:
         """Begin a cycle.
 
@@ -79,6 +88,7 @@ class Pump:
         return {
             # An id of its own: a cycle that was lost between its steps must not be answered with another's.
             "payload": None if plan.payload is None else {**plan.payload, "id": uuid.uuid4().hex},
+            "deployment": self._deployment,
             "now_s": now_s,
             "jobs": [[job.id, job.tokens, job.app, job.priority] for job in plan.jobs],
             "queues": [[q.app, q.priority, len(q.calls), q.more] for q in queues if q.calls],

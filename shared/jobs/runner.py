@@ -8,8 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from shared.errors import ConflictError, InvalidOutputError, PermanentError, RateLimitedError, SluiceError
-from shared.jobs.booked_calls import BookedCalls, Turn
+from shared.errors import (
+    BookingMissedError,
+    ConflictError,
+    InvalidOutputError,
+    PermanentError,
+    RateLimitedError,
+    SluiceError,
+)
+from shared.jobs.booked_calls import BookedCall, BookedCalls
 from shared.jobs.kinds import Draft, JobKind
 from shared.jobs.lifecycle import Begin, Fail, Ignore, Publish, Requeue, on_error, on_missed, on_ticket
 from shared.jobs.publisher import Publisher
@@ -19,7 +26,6 @@ from shared.jobs.store import JobStore
 from shared.messages import RunTicket
 from shared.model.client import ModelClient
 from shared.model.metering import MeteredModelClient
-from shared.quota.delivery import Missed
 from shared.resilience.retry import RetryPolicy
 from shared.storage.payloads import PayloadStore
 from shared.telemetry.events import log_event
@@ -101,23 +107,27 @@ class JobRunner:
 
     async def _begin(self, record: JobRecord, ticket: RunTicket) -> Ran:
         """Spend the booking and make the attempt, or give the booking back and line up again."""
-        turn = await self._calls.turn(ticket)
-        if isinstance(turn.decision, Missed):
-            ran = await self._requeue(on_missed(record, self._clock()))
-            await self._calls.missed(ticket, turn, turn.decision.reason)
-            return ran
-        return await self._attempt(await self._store.update(record), ticket, turn)
+        call = self._calls.of(ticket)
+        if missed := await call.turn():
+            return await self._miss(record, call, missed.reason)
+        return await self._attempt(await self._store.update(record), ticket, call)
 
-    async def _attempt(self, record: JobRecord, ticket: RunTicket, turn: Turn) -> Ran:
+    async def _miss(self, record: JobRecord, call: BookedCall, reason: str) -> Ran:
+        ran = await self._requeue(on_missed(record, self._clock()))
+        await call.missed(reason)
+        return ran
+
+    async def _attempt(self, record: JobRecord, ticket: RunTicket, call: BookedCall) -> Ran:
         kind = self._kinds[record.kind]
-        model = MeteredModelClient(self._model)
+        model = MeteredModelClient(self._model, call.before_send)
         log_event(logger, "job_started", job_id=record.job_id, kind=record.kind, attempt=record.attempt)
-        begun = asyncio.ensure_future(self._calls.begun(ticket, turn))
         request: Any = None
         error: SluiceError
         try:
             request = kind.decode(await self._payloads.load(record.body))
             result = await kind.run(request, model=model, draft=await self._draft(record))
+        except BookingMissedError:
+            return await self._miss(record, call, "late")
         except SluiceError as caught:
             error = caught
         except Exception as fault:
@@ -128,14 +138,12 @@ class JobRunner:
                 f"The job's code failed with {type(fault).__name__}; the log event job_fault says where."
             )
         else:
-            await begun
-            await self._calls.ended(ticket, turn, model)
+            await call.ended(model)
             ended = await self._publisher.succeeded(_metered(record, model), result, model.model)
             log_event(logger, "job_succeeded", job_id=record.job_id, kind=record.kind, attempt=record.attempt)
             await self._publisher.end(ended)
             return Ran()
-        await begun
-        await self._calls.ended(ticket, turn, model, error)
+        await call.ended(model, error)
         throttled = (ticket.epoch, error.retry_after_s) if isinstance(error, RateLimitedError) else None
         ran = await self._on_error(_metered(record, model), request, error, model)
         return replace(ran, throttled=throttled)

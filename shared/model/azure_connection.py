@@ -45,12 +45,14 @@ class AzureConnection:
         self._http_client = http_client
         self._sdk: AsyncOpenAI | None = None
         self._owned_credential: AsyncTokenCredential | None = None
+        self._provider: Callable[[], Awaitable[str]] | None = None
 
-    async def send(self, body: Mapping[str, Any]) -> Completion:
+    async def send(self, body: Mapping[str, Any], before_send: Callable[[], None] | None = None) -> Completion:
         """Make one request.
 
         Args:
             body: of the chat completions API; `model` is the deployment.
+            before_send: see ModelClient.
 
         Raises:
             SluiceError: see openai_errors.py.
@@ -59,7 +61,12 @@ class AzureConnection:
 
         try:
             async with asyncio.timeout(self._timeout_s):
-                response = await self._client().chat.completions.with_raw_response.create(**body)
+                client = self._client()
+                if self._provider is not None:
+                    await self._provider()  # kept until it expires, so that the SDK needn't wait for it
+                if before_send is not None:
+                    before_send()
+                response = await client.chat.completions.with_raw_response.create(**body)
         except FOREIGN_ERRORS as error:
             failure = sluice_error(error, body["model"])
         else:
@@ -103,7 +110,8 @@ class AzureConnection:
         credential = self._credential
         if credential is None:
             credential = self._owned_credential = DefaultAzureCredential()
-        return get_bearer_token_provider(credential, TOKEN_SCOPE)
+        self._provider = get_bearer_token_provider(credential, TOKEN_SCOPE)
+        return self._provider
 
 
 def _checked_endpoint(endpoint: str) -> str:

@@ -114,6 +114,7 @@ class AzureOpenAIService:
         stop: str | Sequence[str] | None = None,
         *,
         response_format: Mapping[str, Any] | None = None,
+        before_send: Callable[[], None] | None = None,
     ) -> Completion:
         """See ModelClient. Reasoning models are not sent the sampling parameters, which they reject.
 
@@ -141,7 +142,7 @@ class AzureOpenAIService:
         tokens = await asyncio.to_thread(estimate_request_tokens, messages, max_tokens, base_model, response_format)
 
         async def call() -> Completion:
-            return await self._logged_call(given, tokens)
+            return await self._logged_call(given, tokens, before_send)
 
         budget = self._budget(deployment)
         completion = await (within_budget(budget, tokens, call) if budget else call())
@@ -212,13 +213,15 @@ class AzureOpenAIService:
             )
         return self._token_clients[deployment]
 
-    async def _logged_call(self, body: Mapping[str, Any], estimated_tokens: int) -> Completion:
+    async def _logged_call(
+        self, body: Mapping[str, Any], estimated_tokens: int, before_send: Callable[[], None] | None
+    ) -> Completion:
         """One call with one event in the log: ids, numbers and codes only."""
         started = time.monotonic()
         outcome: dict[str, FieldValue] = {"reason": "interrupted"}
         level = logging.INFO
         try:
-            completion = await self._connection.send(body)
+            completion = await self._connection.send(body, before_send)
             outcome = {
                 "finish_reason": completion.finish_reason,
                 "input_tokens": completion.usage.input_tokens,

@@ -3,7 +3,7 @@
 Behaviour (circuit breaking, failover, caching) is added by wrapping a ModelClient in another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypedDict
 
@@ -70,12 +70,14 @@ class ModelClient(Protocol):
         stop: str | Sequence[str] | None = None,
         *,
         response_format: Mapping[str, Any] | None = None,
+        before_send: Callable[[], None] | None = None,
     ) -> Completion:
         """Make one call: one physical request, never repeated.
 
         Args:
             model: the deployment; None means the client's own default.
             response_format: as in the chat completions API, for example a JSON schema.
+            before_send: called when all is ready and the request leaves; what it raises keeps the request from leaving.
 
         Raises:
             PermanentError: the same call would fail again.

@@ -1,5 +1,6 @@
-"""Counts the tokens of the calls that pass through: a wrapper around any ModelClient."""
+"""Watches the calls of one job: a wrapper around any ModelClient."""
 
+from collections.abc import Callable
 from typing import Any
 
 from shared.model.client import Completion, ModelClient, Usage
@@ -8,22 +9,23 @@ from shared.model.client import Completion, ModelClient, Usage
 class MeteredModelClient:
     """Adds up what one job used, also by calls whose answer turned out unusable.
 
+    Args:
+        before_send: given to every call, see ModelClient.
+
     Attributes:
-        called: whether any call was begun.
         remaining_tokens: of the quota, as the last answer said.
     """
 
-    def __init__(self, wrapped: ModelClient) -> None:
+    def __init__(self, wrapped: ModelClient, before_send: Callable[[], None] | None = None) -> None:
         self._wrapped = wrapped
+        self._before_send = before_send
         self.usage = Usage(0, 0)
         self.model: str | None = None
-        self.called = False
         self.remaining_tokens: int | None = None
 
     async def chat_completion(self, *args: Any, **kwargs: Any) -> Completion:
         """See ModelClient."""
-        self.called = True
-        completion = await self._wrapped.chat_completion(*args, **kwargs)
+        completion = await self._wrapped.chat_completion(*args, **kwargs, before_send=self._before_send)
         self.model = completion.model
         self.remaining_tokens = completion.quota.remaining_tokens
         self.usage = Usage(

@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from shared.errors import ConflictError, InvalidMessageError, MessagingError, StorageError, UnknownQueueError
+from shared.jobs.call_reports import CallReport
+from shared.jobs.pending import PendingCall
 from shared.jobs.record import JobRecord, JobState
-from shared.messages import OutgoingMessage
+from shared.messages import OutgoingMessage, RunTicket
+from shared.quota.freeze import Freeze
 
 
 class MemoryJobStore:
@@ -96,3 +99,44 @@ class MemorySender:
             if (queue, message.message_id) not in self._seen:
                 self._seen.add((queue, message.message_id))
                 self.queues[queue].append(message)
+
+
+class MemoryPending:
+    """PendingCalls with a pump that lets everything through at once, unbooked."""
+
+    def __init__(self, sender: MemorySender, run_queue: str) -> None:
+        self.calls: dict[str, PendingCall] = {}
+        self.failing = False
+        self._sender = sender
+        self._run_queue = run_queue
+
+    async def put(self, deployment: str, calls: Sequence[PendingCall]) -> None:
+        for call in calls:
+            if self.failing:
+                raise StorageError("The table is away.")
+            self.calls[call.key] = call
+            await self._sender.send(self._run_queue, [call.run_message()])
+
+    async def touch(self) -> str:
+        return ""
+
+
+class MemoryReports:
+    """Reports, and the freeze that all workers share."""
+
+    def __init__(self) -> None:
+        self.kept: list[CallReport] = []
+        self.frozen = Freeze()
+        self.failing = False
+
+    async def put(self, ticket: RunTicket, report: CallReport) -> None:
+        if self.failing:
+            raise StorageError("The table is away.")
+        self.kept.append(report)
+
+    async def freeze(self) -> Freeze:
+        return self.frozen
+
+    async def throttled(self, epoch: int, retry_after_s: float | None, now_s: float) -> Freeze:
+        self.frozen = self.frozen.after(epoch, retry_after_s, now_s)
+        return self.frozen

@@ -10,23 +10,31 @@ from typing import Any
 import pytest
 
 from shared.config import Queues
+from shared.jobs.booked_calls import BookedCalls
 from shared.jobs.failures import FailedJobs
 from shared.jobs.intake import Delivery, Intake
 from shared.jobs.kinds import Draft
 from shared.jobs.publisher import Publisher
+from shared.jobs.quota_queue import QuotaQueue
 from shared.jobs.record import JobRecord
 from shared.jobs.runner import JobRunner
 from shared.messages import Envelope, FeedbackRequest, RunTicket
 from shared.model.client import Completion, ModelClient, Usage
+from shared.quota.limits import Limits
 from shared.resilience.retry import RetryPolicy
 from shared.storage.payloads import PayloadStore
-from tests.support.memory import MemoryBlobs, MemoryJobStore, MemorySender
+from shared.storage.server_clock import ServerClock
+from tests.support.memory import MemoryBlobs, MemoryJobStore, MemoryPending, MemoryReports, MemorySender
+
+TPM = 5_000
 
 
 class StubModel:
     """Answers every call alike."""
 
     async def chat_completion(self, *args: Any, **kwargs: Any) -> Completion:
+        if kwargs.get("before_send"):
+            kwargs["before_send"]()
         return Completion("{}", "stub", "stop", Usage(7, 3))
 
 
@@ -41,6 +49,9 @@ class StubKind:
 
     def decode(self, body: bytes) -> FeedbackRequest:
         return FeedbackRequest.decode(body, 1000)
+
+    def estimate(self, request: FeedbackRequest, draft: Draft | None = None) -> int:
+        return len(request.text) + (0 if draft is None else len(draft.output))
 
     async def run(self, request: FeedbackRequest, *, model: ModelClient, draft: Draft | None = None) -> dict[str, Any]:
         self.drafts.append(draft)
@@ -61,11 +72,14 @@ class System:
     blobs: MemoryBlobs
     claims: MemoryBlobs
     sender: MemorySender
+    pending: MemoryPending
+    reports: MemoryReports
     kind: StubKind
     intake: Intake
     runner: JobRunner
     failed_jobs: FailedJobs
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    slept_s: list[float] = field(default_factory=list)
 
     async def send(self, body: object, job_id: str = "j1", **envelope: Any) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -83,6 +97,11 @@ class System:
 
     def record(self, job_id: str = "j1") -> JobRecord:
         return self.store.rows["stub", job_id]
+
+    def ticket(self, job_id: str = "j1") -> RunTicket:
+        """The one that lets the job's next call be made."""
+        record = self.record(job_id)
+        return RunTicket(record.kind, record.job_id, record.attempt, record.booking)
 
     @property
     def published(self) -> list[dict[str, Any]]:
@@ -102,10 +121,19 @@ def system() -> System:
         return built.now
 
     publisher = Publisher(store, payloads, sender, kinds, clock)
-    intake = Intake(store, payloads, publisher, kinds, clock)
+    pending, reports = MemoryPending(sender, "run"), MemoryReports()
+    queue = QuotaQueue(pending, "gpt", Limits(tpm=TPM, rpm=600))
+    intake = Intake(store, payloads, publisher, queue, kinds, clock)
     policy = RetryPolicy(max_attempts=5)
-    runner = JobRunner(store, payloads, publisher, kinds, StubModel(), policy, clock)
-    failed_jobs = FailedJobs(store, payloads, publisher, intake, kinds, clock)
-    built = System(store, blobs, claims, sender, kind, intake, runner, failed_jobs)
+
+    async def sleep(delay_s: float) -> None:
+        built.slept_s.append(delay_s)
+        built.now += timedelta(seconds=delay_s)
+
+    server_clock = ServerClock(pending.touch, lambda: built.now.timestamp())
+    calls = BookedCalls(reports, server_clock, sleep)
+    runner = JobRunner(store, payloads, publisher, kinds, StubModel(), queue, calls, policy, clock)
+    failed_jobs = FailedJobs(store, payloads, publisher, intake, queue, kinds, clock)
+    built = System(store, blobs, claims, sender, pending, reports, kind, intake, runner, failed_jobs)
     random.seed(1)
     return built

@@ -73,7 +73,7 @@ def _dead(ticket: RunTicket) -> Delivery:
 
 async def test_dead_run_message_fails_its_job(system: System) -> None:
     await system.send({"text": "a"})
-    await system.failed_jobs.reconcile("stub", _dead(system.record().ticket), "TTLExpiredException")
+    await system.failed_jobs.reconcile("stub", _dead(system.ticket()), "TTLExpiredException")
     assert system.published[0]["error"]["code"] == "abandoned"
     await system.run_all()
     assert len(system.published) == 1
@@ -83,16 +83,16 @@ async def test_run_message_that_an_outage_killed_is_replaced_a_bounded_number_of
     await system.send({"text": "a"})
     for _ in range(MAX_INTERRUPTIONS):
         system.sender.queues["run"].clear()
-        await system.failed_jobs.reconcile("stub", _dead(system.record().ticket), TOO_MANY_DELIVERIES)
+        await system.failed_jobs.reconcile("stub", _dead(system.ticket()), TOO_MANY_DELIVERIES)
         assert len(system.sender.queues["run"]) == 1
     assert system.published == []
-    await system.failed_jobs.reconcile("stub", _dead(system.record().ticket), TOO_MANY_DELIVERIES)
+    await system.failed_jobs.reconcile("stub", _dead(system.ticket()), TOO_MANY_DELIVERIES)
     assert [outcome["error"]["code"] for outcome in system.published] == ["abandoned"]
 
 
 async def test_run_message_that_an_outage_killed_lets_its_job_succeed(system: System) -> None:
     await system.send({"text": "a"})
-    await system.failed_jobs.reconcile("stub", _dead(system.record().ticket), TOO_MANY_DELIVERIES)
+    await system.failed_jobs.reconcile("stub", _dead(system.ticket()), TOO_MANY_DELIVERIES)
     await system.run_all()
     assert [outcome["status"] for outcome in system.published] == ["succeeded"]
 

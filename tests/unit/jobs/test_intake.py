@@ -11,7 +11,7 @@ from shared.jobs.intake import Delivery
 from shared.jobs.lifecycle import TOO_MANY_DELIVERIES
 from shared.jobs.record import JobState
 from shared.messages import Envelope
-from tests.unit.jobs.conftest import System
+from tests.unit.jobs.conftest import TPM, System
 
 BAD_BODIES = {
     "empty": (b"", "invalid_message", None, "no body"),
@@ -124,6 +124,15 @@ async def test_bad_claim_check_is_a_failed_job(system: System, blob: str, digest
     system.claims.blobs = {"b1": b'{"text": "a"}', "huge": b"x" * 100_001}
     await system.send(b"", claim_check=blob, claim_check_sha256=digest)
     assert text in system.published[0]["error"]["message"]
+
+
+async def test_a_call_that_is_larger_than_the_quota_fails_at_once(system: System) -> None:
+    # The stub's estimate is the number of characters.
+    system.kind.estimate = lambda *_: TPM + 1  # type: ignore[method-assign,assignment]
+    await system.send({"text": "a"})
+    assert system.published[0]["error"]["code"] == "oversized_request"
+    assert str(TPM) in system.published[0]["error"]["message"]
+    assert system.pending.calls == {}
 
 
 @pytest.mark.parametrize(("reason", "count"), [("TTLExpiredException", 3), (TOO_MANY_DELIVERIES, 101)])

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.jobs.pending import PendingCall
 from shared.jobs.record import JobRecord, JobState, partition_key, row_key
 from shared.jobs.store import failure_key
 from shared.messages import Envelope, Priority
@@ -48,8 +49,9 @@ def test_newer_columns_are_ignored() -> None:
 def test_message_ids_fit_service_bus(job_id: str) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     record = JobRecord.new("feedback", Envelope(job_id), Payload(0, "", inline=""), now)
-    assert len(record.run_message_id) <= 128
-    assert record.run_message_id != record.changed(now, booking=2).run_message_id
+    first = PendingCall.of(record).run_message().message_id
+    assert len(first) <= 128
+    assert first != PendingCall.of(record.changed(now, booking=2)).run_message().message_id
 
 
 def test_newer_failures_sort_first() -> None:

@@ -1,6 +1,7 @@
 """The life of a job, from message to published outcome, with everything that can go wrong in between."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -14,8 +15,10 @@ from shared.errors import (
 )
 from shared.jobs.lifecycle import MAX_INTERRUPTIONS
 from shared.jobs.record import JobState
+from shared.jobs.runner import Ran
 from shared.messages import RunTicket
-from tests.unit.jobs.conftest import System
+from shared.quota.freeze import Freeze
+from tests.unit.jobs.conftest import TPM, System
 
 GOOD = {"text": "the lamp broke"}
 
@@ -74,15 +77,77 @@ async def test_transient_errors_back_off_and_end_after_five_attempts(system: Sys
 
 
 async def test_transient_error_is_scheduled_for_later(system: System) -> None:
-    system.kind.script = [RateLimitedError("429", retry_after_s=20)]
+    system.kind.script = [ModelUnavailableError("503", retry_after_s=20)]
     await system.send(GOOD)
     system.sender.queues["run"], first = [], system.sender.queues["run"][0]
     await system.runner.run(RunTicket.decode(first.body.encode()))
-    (second,) = system.sender.queues["run"]
-    assert second.not_before is not None
-    assert (second.not_before - system.now).total_seconds() >= 19
-    assert second.message_id == "j1:2:2"
+    second = list(system.pending.calls.values())[-1]
+    assert second.due_ms / 1000 - system.now.timestamp() >= 19
+    assert second.run_message().message_id == "j1:2:2"
     assert system.record().state is JobState.PENDING
+
+
+async def test_a_429_freezes_everybody_and_does_not_count_as_an_attempt(system: System) -> None:
+    system.kind.script = [RateLimitedError("429", retry_after_s=20)] * 9
+    await system.send(GOOD)
+    ran = await system.runner.run(system.ticket())
+    assert (ran.waits, ran.throttled) == (True, (0, 20))
+    assert system.reports.frozen.epoch == 1
+    assert 19 < system.reports.frozen.until_s - system.now.timestamp() <= 20
+    await system.run_all()
+    assert [outcome["status"] for outcome in system.published] == ["succeeded"]
+    assert system.published[0]["attempts"] == 1
+
+
+async def test_a_booked_call_waits_for_its_start_and_is_reported(system: System) -> None:
+    await system.send(GOOD)
+    start_s = system.now.timestamp() + 0.4
+    ticket = replace(system.ticket(), start_s=start_s, tolerance_s=2.0, tokens=14, due_s=start_s - 0.5)
+    assert await system.runner.run(ticket) == Ran()
+    assert system.slept_s == [pytest.approx(0.4, abs=0.05)]
+    first, second = system.reports.kept
+    assert (first.start_s, first.tokens, first.answered) == (start_s, 14, False)
+    assert first.sent_s is not None
+    assert start_s <= first.sent_s < start_s + 0.5
+    assert first.late_s == pytest.approx(0.1, abs=0.05)
+    assert (second.answered, second.prompt_tokens, second.completion_tokens) == (True, 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "epoch", "freeze", "missed"),
+    [
+        pytest.param(-2.5, 1, Freeze(1, 0.0), True, id="late"),
+        pytest.param(0.0, 0, Freeze(1, 0.0), False, id="void"),
+        pytest.param(0.0, 1, Freeze(1, 1e10), False, id="frozen"),
+    ],
+)
+async def test_a_booking_that_came_to_nothing_is_given_back(
+    system: System, ahead_s: float, epoch: int, freeze: Freeze, missed: bool
+) -> None:
+    await system.send(GOOD)
+    system.reports.frozen = freeze
+    ticket = replace(system.ticket(), start_s=system.now.timestamp() + ahead_s, tolerance_s=2.0, tokens=14, epoch=epoch)
+    assert await system.runner.run(ticket) == Ran(waits=True)
+    (report,) = system.reports.kept
+    assert (report.sent_s, report.missed_s is not None) == (None, missed)
+    record = system.record()
+    assert (record.state, record.attempt, record.booking, record.interruptions) == (JobState.PENDING, 1, 2, 0)
+    assert system.kind.drafts == []
+
+
+async def test_a_lost_report_loses_no_job(system: System) -> None:
+    await system.send(GOOD)
+    system.reports.failing = True
+    ticket = replace(system.ticket(), start_s=system.now.timestamp(), tolerance_s=2.0, tokens=14)
+    await system.runner.run(ticket)
+    assert system.published[0]["status"] == "succeeded"
+
+
+async def test_a_repair_that_is_larger_than_the_quota_is_not_tried(system: System) -> None:
+    system.kind.script = [InvalidOutputError("score is missing", output="x" * (TPM + 1))]
+    await system.send(GOOD)
+    assert await system.run_all() == 1
+    assert system.published[0]["error"]["code"] == "invalid_output"
 
 
 async def test_invalid_output_gets_one_repair_call(system: System) -> None:

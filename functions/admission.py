@@ -1,0 +1,66 @@
+"""Lets pending calls through as the quota allows: the pump, one orchestration per model deployment."""
+
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from functions.durable_pump import ADMIT, WAKE, DurablePump, counter_of
+from shared.config import sweep_schedule
+
+bp = df.Blueprint()
+
+_AFTER_FAILURE_S = 5.0
+
+
+@bp.orchestration_trigger(context_name="context", orchestration=ADMIT)
+def admit(context: df.DurableOrchestrationContext) -> Generator[Any, Any]:
+    """One cycle: plan, book, send; then wait and begin anew, or end where nothing waits."""
+    deployment = context.get_input()
+    try:
+        planned = yield context.call_activity("admission_plan", deployment)
+        answer = None
+        if planned["payload"] is not None:
+            request = {"now_s": planned["now_s"], "payload": planned["payload"]}
+            answer = yield context.call_entity(counter_of(deployment), "book", request)
+        pause_s = yield context.call_activity("admission_send", {"planned": planned, "answer": answer})
+    except Exception:
+        # The activity has logged why. What was booked but not sent expires; what is lined up stays.
+        pause_s = _AFTER_FAILURE_S
+    if pause_s is None:
+        return
+    timer = context.create_timer(context.current_utc_datetime + timedelta(seconds=pause_s))
+    woken = context.wait_for_external_event(WAKE)
+    if (yield context.task_any([timer, woken])) is woken:
+        timer.cancel()
+    context.continue_as_new(deployment)
+
+
+@bp.activity_trigger(input_name="deployment")
+async def admission_plan(deployment: str) -> dict:  # type: ignore[type-arg]  # the library takes no dict[str, Any]
+    """Choose the calls whose turn it is."""
+    from shared.bootstrap import services
+
+    return await (await services()).pump_of(deployment).plan()
+
+
+@bp.activity_trigger(input_name="cycle")
+async def admission_send(cycle: dict) -> float | None:  # type: ignore[type-arg]
+    """Send what was booked."""
+    from shared.bootstrap import services
+
+    planned = cycle["planned"]
+    return await (await services()).pump_of(planned["deployment"]).send(planned, cycle["answer"])
+
+
+@bp.timer_trigger(arg_name="timer", schedule=sweep_schedule())
+@bp.durable_client_input(client_name="client")
+async def admission_sweep(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:  # noqa: ARG001
+    """Find calls that came in the moment when the pump ended, or whose waking failed."""
+    from shared.bootstrap import services
+
+    found = await services()
+    if await found.pump_of(found.deployment).has_work():
+        await DurablePump(client, found.deployment).start()
