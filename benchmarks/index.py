@@ -9,7 +9,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks.report import Row, show
 
@@ -52,20 +54,45 @@ def _index(app: Path) -> float:
 
 
 def _without_logic() -> str:
-    """An app whose functions have our triggers, read from our own index, and empty bodies."""
+    """An app whose functions have our triggers and bindings, read from our own index, and empty bodies."""
     sys.path.insert(0, str(ROOT))
     import function_app
 
-    lines = ["import typing", "import azure.functions as func", "app = func.FunctionApp()"]
+    lines = ["import azure.durable_functions as df", "import azure.functions as func", "app = df.DFApp()"]
     for function in function_app.app.get_functions():
+        bindings = [binding.get_dict_repr() for binding in function.get_bindings()]
         trigger = function.get_trigger().get_dict_repr()
-        many = str(trigger.get("cardinality", "")).endswith("MANY")
-        kind = "typing.List[func.ServiceBusMessage]" if many else "func.ServiceBusMessage"
+        decorators = [_DECORATORS[kind](b) for b in bindings if (kind := str(b["type"])) in _DECORATORS]
+        client = next((b["name"] for b in bindings if b["type"] == "durableClient"), None)
+        body = "yield" if trigger["type"] == "orchestrationTrigger" else "pass"
+        prefix = "def" if trigger["type"] in ("orchestrationTrigger", "entityTrigger") else "async def"
+        annotation = _ANNOTATIONS.get(str(trigger["type"]), "")
         lines += [
             f"@app.function_name({function.get_function_name()!r})",
-            f"@app.service_bus_queue_trigger(arg_name={trigger['name']!r}, queue_name={trigger['queueName']!r}, "
-            f"connection={trigger['connection']!r}{', cardinality=func.Cardinality.MANY' if many else ''})",
-            f"async def {function.get_function_name()}({trigger['name']}: {kind}) -> None:",
-            "    pass",
+            # The trigger's decorator comes first.
+            *sorted(decorators, key=lambda line: "durable_client" in line),
+            f"{prefix} {function.get_function_name()}({trigger['name']}{annotation}{f', {client}' if client else ''}):",
+            f"    {body}",
         ]
     return "\n".join(lines) + "\n"
+
+
+_ANNOTATIONS = {
+    "serviceBusTrigger": ": func.ServiceBusMessage",
+    "timerTrigger": ": func.TimerRequest",
+    "httpTrigger": ": func.HttpRequest",
+}
+_DECORATORS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "serviceBusTrigger": lambda b: (
+        f"@app.service_bus_queue_trigger(arg_name={b['name']!r}, queue_name={b['queueName']!r}, "
+        f"connection={b['connection']!r}, data_type=func.DataType.BINARY)"
+    ),
+    "timerTrigger": lambda b: f"@app.timer_trigger(arg_name={b['name']!r}, schedule={b['schedule']!r})",
+    "httpTrigger": lambda b: (
+        f"@app.route(route={b['route']!r}, methods={[str(getattr(m, 'value', m)) for m in b['methods']]!r})"
+    ),
+    "orchestrationTrigger": lambda b: f"@app.orchestration_trigger(context_name={b['name']!r})",
+    "entityTrigger": lambda b: f"@app.entity_trigger(context_name={b['name']!r}, entity_name={b['entityName']!r})",
+    "activityTrigger": lambda b: f"@app.activity_trigger(input_name={b['name']!r})",
+    "durableClient": lambda b: f"@app.durable_client_input(client_name={b['name']!r})",
+}
