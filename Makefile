@@ -52,6 +52,18 @@ accept: setup $(GGUF)  ## Run everything at full size and write docs/acceptance.
 	@SLUICE_TEST_GGUF="$$(find $(GGUF) -name '*.gguf' | head -n 1)" $(BIN)/python -m pytest -m accept \
 		-p tests.support.acceptance --acceptance docs/acceptance.md
 
+# LiteLLM excludes the app's version of openai, so it has an environment of its own.
+BENCH := .tools/bench
+$(BENCH)/.ready: $(READY) requirements-bench.txt
+	@echo "==> installing LiteLLM ($(BENCH), 230 MB)"
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(BENCH)
+	@VIRTUAL_ENV=$(BENCH) $(UV) pip sync --quiet requirements-bench.txt
+	@touch $@
+
+.PHONY: bench
+bench: $(BENCH)/.ready  ## Compare quota admission with what others use (a few minutes)
+	@$(BIN)/sluice bench quota
+
 .PHONY: lint
 lint: setup  ## Check style and types
 	@$(BIN)/ruff check .
@@ -71,6 +83,7 @@ format: $(READY)  ## Format the code
 lock: $(UV)  ## Compile the pinned requirements from pyproject.toml
 	@$(UV) pip compile --quiet --no-header --no-emit-index-url pyproject.toml -o requirements.txt
 	@$(UV) pip compile --quiet --no-header --no-emit-index-url --extra local --extra gguf --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@$(UV) pip compile --quiet --no-header --no-emit-index-url --python-version 3.13 --group pyproject.toml:bench -o requirements-bench.txt
 
 .PHONY: clean
 clean:  ## Delete what was installed and all local state
