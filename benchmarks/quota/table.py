@@ -36,13 +36,14 @@ def show(console: Console, rows: Sequence[Row], title: str) -> None:
     """Print the table, the chart, and what the columns mean."""
     console.print(_table(rows, title))
     console.print(_chart(rows, max(20, console.width - 26)))
-    console.print(
-        "used %: of the quota while a quarter of a minute's worth of jobs waits; - where that never lasts a minute. "
-        "bound %: the theoretical bound of the last admission over the real one. p50, p99: from arrival to admission. "
-        "ops: operations of the durable entity. billed: waiting inside functions.",
-        style="dim",
-        highlight=False,
-    )
+    notes = [
+        "used %: of the quota, while jobs of more than a quarter of a minute's quota wait; - where that never lasts a "
+        "minute. bound %: the earliest end that any schedule could reach, over the real one. p50, p99: from arrival to "
+        "admission. ops: operations of the durable entity. billed: waiting inside functions."
+    ]
+    if any(row.measures and row.measures.unfinished for row in rows):
+        notes.append("* The run was cut off before all jobs were done.")
+    console.print("\n".join(notes), style="dim", highlight=False)
 
 
 def _table(rows: Sequence[Row], title: str) -> Table:
