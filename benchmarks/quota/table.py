@@ -52,7 +52,7 @@ def _table(rows: Sequence[Row], title: str) -> Table:
         table.add_column(column, no_wrap=True, justify="right" if column == "instances" else "left")
     for column in _COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
-    for _, group in groupby(rows, key=_group):
+    for _, group in groupby(rows, key=lambda row: row.plan.scenario.workload):
         for row in group:
             table.add_row(*_cells(row), style="bold" if row.plan.algorithm == "sluice" else "")
         table.add_section()
@@ -94,7 +94,8 @@ def _chart(rows: Sequence[Row], width: int) -> RenderableType:
             continue
         longest_s = max(len(measures.history) for _, measures in group)
         cell_s = max(1, math.ceil(longest_s / width))
-        heading = f"\n{workload}, {instances} instances: tokens a second over {longest_s} s, {cell_s} s a cell"
+        plural = "" if instances == 1 else "s"
+        heading = f"\n{workload}, {instances} instance{plural}: tokens a second over {longest_s} s, {cell_s} s a cell"
         lines.append(Text(heading, style="bold"))
         for row, measures in group:
             label = f"  {row.plan.algorithm} {_delivery(row).strip('-')}"
