@@ -13,7 +13,7 @@ from typing import Any, Literal
 from benchmarks.quota.endpoint import Answer
 from benchmarks.quota.workload import Job
 from benchmarks.quota.world import Instance, World
-from shared.quota.admission import MAX_HEARD, Admission, Heard, Placement, Plan
+from shared.quota.admission import MAX_HEARD, Admission, Cadence, Heard, Placement, Plan
 from shared.quota.clock_offset import ClockOffset
 from shared.quota.delivery import Call, Missed, Ticket, Wait, decide_run
 from shared.quota.fair_queue import PendingJob, Queue
@@ -61,17 +61,14 @@ class SluicePump:
     """The algorithm."""
 
     engine: Literal["events", "asyncio"] = "events"
-    admission_options: dict[str, Any] = {}
-    limit_options: dict[str, Any] = {}
+    cadence = Cadence()
 
     def __init__(self, world: World) -> None:
         self.world = world
         self._clock = world.clock
         self._random = world.scenario.random("sluice")
         tpm = world.scenario.tpm
-        self.limits = Limits(
-            tpm, world.scenario.limits.rpm, world.scenario.request_window_s, **self.limit_options
-        ).as_dict()
+        self.limits = Limits(tpm, world.scenario.limits.rpm, world.scenario.request_window_s).as_dict()
         self._fleet = world.fleet(self._delivered)
         self._offsets = [ClockOffset() for _ in self._fleet.instances]
         for instance in self._fleet.instances:
@@ -205,6 +202,8 @@ class SluicePump:
         epoch = message.placement.epoch
         self._throttles += 1
         payload = {"id": f"{message.job.id}/{self._throttles}", "retry_after_s": retry_after_s, "epoch": epoch}
+        if answer.decision.exceeded == "token":
+            payload |= {"sent_s": round(sent_s, 3), "tokens": message.job.tokens}
         self.world.entity.call(lambda: self._operate("throttled", payload))
         frozen = self._freeze.after(epoch, retry_after_s, self._now_of(instance))
         self._clock.at(self._clock.now_s + self._row_s(), self._learn, frozen)
@@ -245,7 +244,7 @@ class SluicePump:
             self._clock.at(self._clock.now_s + wait_s + self._row_s(), self._probe_clock, instance, times - 1)
 
     def _admission(self) -> Admission:
-        return Admission(f"admit-{self.world.scenario.workload}", self.limits, **self.admission_options)
+        return Admission("gpt-4o", self.limits, cadence=self.cadence)
 
     def _later(self, step: Any, *args: Any) -> None:
         self._clock.at(self._clock.now_s + self.world.entity.latency_s(), step, *args)

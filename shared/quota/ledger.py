@@ -5,8 +5,9 @@ no request window its share of the requests per minute, wherever these windows b
 minutes hold at any phase. A start counts from its slot on for 60 s and the guard, since its call may be sent up to the
 tolerance later; once it is known when it was sent, `settle` narrows that to 60 s and a tenth of a second either way.
 
-Small bookings fill the gaps that wait for a large one (backfill). So that they don't push it off for ever, one booking
-at a time may lie beyond the horizon.
+Small bookings fill the gaps that wait for a large one (backfill). So that they don't push it off for ever, a call may
+be reserved a start beyond the horizon. That costs: what becomes free until then can't be used, since whatever starts
+meanwhile would still count. So it is for calls that were passed over for long.
 
 The rule holds for calls sent from their start to `tolerance_s` after it, by the server's clock.
 """
@@ -15,21 +16,29 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from shared.quota.bias import BiasState
 from shared.quota.freeze import Freeze
 from shared.quota.ledger_state import LedgerState
-from shared.quota.limits import MINUTE_S, MINUTE_SLOTS, SLOT_S, Limits, slot_at, slot_from, slots_for
+from shared.quota.limits import (
+    MINUTE_S,
+    MINUTE_SLOTS,
+    SENT_EARLY_S,
+    SENT_LATE_S,
+    SLOT_S,
+    Limits,
+    slot_at,
+    slot_from,
+    slots_for,
+)
 from shared.quota.slot_counts import SlotCounts
 from shared.quota.windows import TrailingWindow, earliest_start
 
 PACE_WINDOW_S = 15.0
-HORIZON_S = 13.0
+HORIZON_S = 14.0
 MAX_HORIZON_S = 15.0
-_SENT_EARLY_S = 0.1
-_SENT_LATE_S = 0.1
 _HISTORY_S = 95.0
-_FAR_BOOKINGS = 1
 _MAX_JUMP_BACK_S = 120.0
-# A booking made now counts no longer: the horizon, a wait for one whole window, its own window; widened by 429s.
+# A booking made now counts no longer: the horizon, waits for whole windows, its own window; widened by 429s.
 _LONGEST_LIFE_S = MAX_HORIZON_S + 2 * (MINUTE_S + 5.0)
 
 
@@ -72,8 +81,8 @@ class Ledger:
             state.freeze.freeze = Freeze(epoch, 0.0)
             state.freeze.voids = [[epoch, 0]]
             state.freeze.widened_at_s = state.now_s = now_s
-            state.counts, state.far, state.wide_guard = SlotCounts(slot_at(now_s - _HISTORY_S)), [], (0.0, 0.0)
-            state.bias.ratios = []
+            state.counts, state.wide_guard = SlotCounts(slot_at(now_s - _HISTORY_S)), (0.0, 0.0)
+            state.bias = BiasState()
             self.assume_used()
         self.now_s = state.now_s = max(state.now_s, now_s)
         state.counts.expire(slot_at(self.now_s - _HISTORY_S))
@@ -118,12 +127,18 @@ class Ledger:
         self._forget_windows()
 
     def book(
-        self, amounts: Sequence[int], *, delay_s: float = 0.0, horizon_s: float = HORIZON_S
+        self,
+        amounts: Sequence[int],
+        *,
+        reserved: int | None = None,
+        delay_s: float = 0.0,
+        horizon_s: float = HORIZON_S,
     ) -> list[Booking | None]:
         """Book calls, each at the earliest start that is left by those before it.
 
         Args:
             amounts: tokens of each, from 1 to the limit.
+            reserved: position of a call that goes first, may lie beyond the horizon, and needn't keep the pace.
             delay_s: nothing starts earlier than this from now.
             horizon_s: how far ahead, at most 15.
 
@@ -132,18 +147,20 @@ class Ledger:
         """
         first = max(slot_from(self.now_s + delay_s), slot_from(self.freeze.until_s))
         last = slot_at(self.now_s + min(horizon_s, MAX_HORIZON_S))
-        self.state.far = [slot for slot in self.state.far if slot > last]
-        found: list[Booking | None] = []
+        found: list[Booking | None] = [None] * len(amounts)
+        if reserved is not None:
+            slot = self._earliest(amounts[reserved], first, None, paced=False)
+            assert slot is not None  # noqa: S101 - without an end there always is one
+            found[reserved] = self._take(slot, amounts[reserved])
         too_many = math.inf  # so many tokens or more found no place
-        for tokens in amounts:
-            slot = self._earliest(tokens, first, last) if tokens < too_many else None
-            if slot is None and tokens < too_many and len(self.state.far) < _FAR_BOOKINGS:
-                slot = self._earliest(tokens, max(first, last + 1), None)
-                if slot is not None:
-                    self.state.far.append(slot)
-            elif slot is None:
-                too_many = min(too_many, tokens)
-            found.append(self._take(slot, tokens) if slot is not None else None)
+        for number, tokens in enumerate(amounts):
+            if found[number] is not None or tokens >= too_many:
+                continue
+            slot = self._earliest(tokens, first, last)
+            if slot is None:
+                too_many = tokens
+            else:
+                found[number] = self._take(slot, tokens)
         return found
 
     def lock(self, tokens: int) -> Booking | None:
@@ -180,24 +197,30 @@ class Ledger:
             return
         self.release(booking)
         self._forget_windows()
-        self.state.counts.send(slot_at(sent_s - _SENT_EARLY_S), booking.tokens)
+        self.state.counts.send(slot_at(sent_s - SENT_EARLY_S), booking.tokens)
 
-    def observe(self, sent_s: float, remaining_tokens: float) -> None:
-        """Learn from what the endpoint said remains, after the call that was sent then."""
-        self.state.bias.observe(self.state.counts, self.state.limits.tpm, sent_s, remaining_tokens, self.now_s)
+    def observe(self, sent_s: float, tokens: int, remaining_tokens: int) -> None:
+        """Learn from what the endpoint said remains, after the call of so many tokens that was sent then."""
+        state = self.state
+        state.bias.observe(state.counts, state.limits.tpm, sent_s, tokens, remaining_tokens, self.now_s)
         self._forget_windows()
 
-    def throttled(self, retry_after_s: object, booking_epoch: int | None = None) -> None:
+    def throttled(
+        self, retry_after_s: object, booking_epoch: int | None = None, sent: tuple[float, int] | None = None
+    ) -> None:
         """The endpoint answered 429: stop, void what is booked, and keep more distance.
 
         Args:
             retry_after_s: as it came, sane or not.
             booking_epoch: of the call, where it was booked.
+            sent: when the call was sent, and its tokens, where it was rejected because of tokens.
         """
-        void_from = self.state.freeze.throttled(booking_epoch, retry_after_s, self.now_s)
+        state = self.state
+        if sent is not None and (booking_epoch is None or booking_epoch >= self.freeze.epoch):
+            state.bias.rejected(state.counts, state.limits.tpm, *sent, self.now_s)
+        void_from = state.freeze.throttled(booking_epoch, retry_after_s, self.now_s)
         if void_from is not None:
-            self.state.counts.drop_bookings(void_from)
-            self.state.far = []
+            state.counts.drop_bookings(void_from)
         self._forget_windows()
 
     def used(self) -> int:
@@ -252,7 +275,7 @@ class Ledger:
         limits, counts = state.limits, state.counts
         extra_s = state.freeze.extra_s(self.now_s)
         # A sending time within a slot and 0.1 s either way reach over at most one slot more than their own.
-        sent_s = _SENT_EARLY_S + _SENT_LATE_S + SLOT_S + extra_s
+        sent_s = SENT_EARLY_S + SENT_LATE_S + SLOT_S + extra_s
 
         def window(length_s: float, limit: int, booked: list[int], sent: list[int]) -> TrailingWindow:
             span = slots_for(length_s + self.guard_s)

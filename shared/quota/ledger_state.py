@@ -14,7 +14,6 @@ class LedgerState:
     """Attributes:
 
     now_s: the latest time that was seen: time never runs backwards here.
-    far: slots of the bookings that were made beyond the horizon, so that large jobs aren't passed over for ever.
     wide_guard: a guard that was larger before, and until when bookings made under it may count.
     """
 
@@ -23,7 +22,6 @@ class LedgerState:
     now_s: float = 0.0
     freeze: FreezeState = field(default_factory=FreezeState)
     bias: BiasState = field(default_factory=BiasState)
-    far: list[int] = field(default_factory=list)
     wide_guard: tuple[float, float] = (0.0, 0.0)
 
     def as_dict(self) -> dict[str, Any]:
@@ -33,8 +31,7 @@ class LedgerState:
             "counts": self.counts.as_dict(),
             "now_s": round(self.now_s, 3),
             "freeze": self.freeze.as_dict(),
-            "bias": self.bias.as_list(),
-            "far": self.far,
+            "bias": self.bias.as_dict(),
             "wide_guard": [round(value, 3) for value in self.wide_guard],
         }
 
@@ -51,7 +48,6 @@ class LedgerState:
             counts=SlotCounts.from_dict(raw["counts"]),
             now_s=float(raw["now_s"]),
             freeze=FreezeState.from_dict(raw["freeze"]),
-            bias=BiasState.from_list(raw["bias"]),
-            far=[int(slot) for slot in raw["far"]],
+            bias=BiasState.from_dict(raw["bias"]),
             wide_guard=(float(guard_s), float(until_s)),
         )

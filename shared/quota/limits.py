@@ -15,6 +15,9 @@ MINUTE_SLOTS = 240
 DELIVERY_S = 0.15
 """Part of the guard that is kept for the way from the worker to the endpoint (30-80 ms, and a busy event loop)."""
 
+SENT_EARLY_S = SENT_LATE_S = 0.1
+"""How far the noted time of sending may be from when the endpoint got the call."""
+
 # Numbers of one slot must stay short in the state; 1e9 tokens a minute is 30 times the largest quota known.
 MAX_TPM = 1_000_000_000
 
@@ -41,7 +44,7 @@ class Limits:
     rpm: int
     request_window_s: float = 10.0
     guard_s: float = 2.15
-    pace: float = 1.2
+    pace: float = 1.3
 
     def __post_init__(self) -> None:
         for name, low, high in _BOUNDS:

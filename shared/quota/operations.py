@@ -44,21 +44,23 @@ class Book(_Payload):
 
     Attributes:
         jobs: tokens of each call that wants a booking, in the order of their turn.
+        reserved: position of a job that was passed over for long: it goes first, and beyond the horizon if need be.
         delay_s, horizon_s: no start earlier than, and none later than, from now.
         limits: of the settings; applied where they changed since the last call.
         settled: bookings that were used, each with the time of sending: [start_s, tokens, epoch, sent_s].
         released: bookings that were not used.
-        observed: `x-ratelimit-remaining-tokens` of answers, with the time of sending of their calls: [sent_s, tokens].
+        observed: of answered calls: [sent_s, tokens, remaining], with `x-ratelimit-remaining-tokens` of the answer.
         usage: what was billed since the last call: calls, prompt tokens, completion tokens.
     """
 
     jobs: Annotated[list[_Tokens], Field(max_length=MAX_JOBS)] = []
+    reserved: Annotated[int, Field(ge=0, lt=MAX_JOBS)] | None = None
     delay_s: Annotated[float, Field(ge=0, le=60)] = 0.0
     horizon_s: Annotated[float, Field(ge=0, le=60)] | None = None
     limits: _Limits | None = None
     settled: Annotated[list[tuple[_Seconds, _Tokens, _Epoch, _Seconds]], Field(max_length=MAX_HEARD)] = []
     released: Annotated[list[tuple[_Seconds, _Tokens, _Epoch]], Field(max_length=MAX_HEARD)] = []
-    observed: Annotated[list[tuple[_Seconds, _Count]], Field(max_length=MAX_HEARD)] = []
+    observed: Annotated[list[tuple[_Seconds, _Tokens, _Count]], Field(max_length=MAX_HEARD)] = []
     usage: tuple[_Count, _Count, _Count] = (0, 0, 0)
 
 
@@ -90,11 +92,14 @@ class Throttled(_Payload):
         retry_after_s: as it came, whatever it is.
         epoch: of the booking of the call, where it had one.
         request_id: of the lock of the call, where it had one.
+        sent_s, tokens: of the call, where it was rejected because of tokens (the error's text says which limit).
     """
 
     retry_after_s: Any = None
     epoch: _Epoch | None = None
     request_id: Annotated[str, Field(max_length=100)] | None = None
+    sent_s: _Seconds | None = None
+    tokens: _Tokens | None = None
 
 
 class Configure(_Payload):

@@ -93,20 +93,25 @@ def _book(counter: CounterState, request: Book, ledger: Ledger) -> Answer:
         ledger.settle(Booking(start_s, tokens, epoch), sent_s)
     for start_s, tokens, epoch in request.released:
         ledger.release(Booking(start_s, tokens, epoch))
-    for sent_s, remaining_tokens in request.observed:
-        ledger.observe(sent_s, remaining_tokens)
+    for sent_s, tokens, remaining_tokens in request.observed:
+        ledger.observe(sent_s, tokens, remaining_tokens)
     _add_usage(counter, request.usage)
     tpm = ledger.state.limits.tpm
-    oversized = [number for number, tokens in enumerate(request.jobs) if tokens > tpm]
-    fitting = [tokens for tokens in request.jobs if tokens <= tpm]
-    horizon_s = HORIZON_S if request.horizon_s is None else request.horizon_s
-    bookings = iter(ledger.book(fitting, delay_s=request.delay_s, horizon_s=horizon_s))
-    made = [None if tokens > tpm else next(bookings) for tokens in request.jobs]
-    left = [tokens for tokens, booking in zip(request.jobs, made, strict=True) if booking is None and tokens <= tpm]
+    fitting = [number for number, tokens in enumerate(request.jobs) if tokens <= tpm]
+    bookings = ledger.book(
+        [request.jobs[number] for number in fitting],
+        reserved=fitting.index(request.reserved) if request.reserved in fitting else None,
+        delay_s=request.delay_s,
+        horizon_s=HORIZON_S if request.horizon_s is None else request.horizon_s,
+    )
+    made: list[Booking | None] = [None] * len(request.jobs)
+    for number, booking in zip(fitting, bookings, strict=True):
+        made[number] = booking
+    left = [request.jobs[number] for number in fitting if made[number] is None]
     return {
         "ok": True,
         "starts": [None if booking is None else booking.start_s for booking in made],
-        "oversized": oversized,
+        "oversized": [number for number, tokens in enumerate(request.jobs) if tokens > tpm],
         "next_free_s": ledger.next_free_s(left[0], delay_s=request.delay_s) if left else None,
         "now_s": round(ledger.now_s, 3),
         "tolerance_s": round(ledger.state.limits.tolerance_s, 3),
@@ -145,7 +150,8 @@ def _lock(counter: CounterState, request: Lock, ledger: Ledger) -> Answer:
 
 def _throttled(counter: CounterState, request: Throttled, ledger: Ledger) -> Answer:
     booking = counter.locks.pop(request.request_id or "", None)
-    ledger.throttled(request.retry_after_s, booking.epoch if booking is not None else request.epoch)
+    sent = None if request.sent_s is None or request.tokens is None else (request.sent_s, request.tokens)
+    ledger.throttled(request.retry_after_s, booking.epoch if booking is not None else request.epoch, sent)
     if booking is not None:
         ledger.release(booking)
     return {"ok": True, **_freeze(ledger)}
