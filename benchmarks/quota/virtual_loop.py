@@ -26,12 +26,14 @@ class _JumpingSelector(selectors.SelectSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
+        self.on_advance: Callable[[float], object] = lambda _: None
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready and timeout is None:
             raise VirtualTimeStuckError("All tasks wait, and there is no timer that could wake one.")
         self.now_s += _PASS_S if ready or not timeout else max(timeout, _PASS_S)
+        self.on_advance(self.now_s)
         return ready
 
 
@@ -46,6 +48,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.now_s
+
+    def on_advance(self, action: Callable[[float], object]) -> None:
+        """Call `action(now)` whenever the clock has moved."""
+        self._jumping.on_advance = action
 
     def run_in_executor[*Ts, T](
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts

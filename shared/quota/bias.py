@@ -27,6 +27,8 @@ _LEAST_USE = 0.1  # of the limit; below, single calls weigh too much
 _LARGEST_DOUBT = 0.01  # of what is expected
 _NOTHING = 0.004  # ratios this close to 1 are noise
 _MARGIN = 0.002  # the factor differs from window to window by the rounding of single charges
+_REJECTED = 0.005  # what a 429 adds
+_FULL = 0.95
 _EARLY_S, _LATE_S = 0.05, 0.40  # when the endpoint got a slot's calls, from the start of the slot
 
 
@@ -66,6 +68,18 @@ class BiasState:
             self._note(used - earlier, *_sent_between(counts, earlier_s, sent_s), tpm, sent_s)
         self.seen = [*self.seen, [round(sent_s, 2), used]][-_SEEN:]
 
+    def rejected(self, counts: SlotCounts, tpm: int, sent_s: float, tokens: int, now_s: float) -> None:
+        """Learn from a 429 because of tokens: the endpoint had counted more than the limit.
+
+        A call that was rejected although all was used as planned says that the factor is too low, but not by how much.
+        """
+        expected, doubt = expected_tokens(counts, sent_s, tokens)
+        most, factor = expected + 2 * doubt, self.factor(now_s)
+        if most < tpm / MAX_BIAS:
+            return  # others used it, or it was never ours
+        ratio = max(tpm / most, factor if most > _FULL * tpm / factor else 1.0) + _REJECTED
+        self._keep(round(ratio, 4), sent_s)
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {"ratios": self.ratios, "seen": self.seen}
@@ -78,7 +92,9 @@ class BiasState:
     def _note(self, used: float, expected: float, doubt: float, tpm: int, sent_s: float) -> None:
         if used <= 0 or expected < _LEAST_USE * tpm or doubt > _LARGEST_DOUBT * expected:
             return
-        ratio = round(used / (expected + 2 * doubt), 4)
+        self._keep(round(used / (expected + 2 * doubt), 4), sent_s)
+
+    def _keep(self, ratio: float, sent_s: float) -> None:
         if self.ratios and self.ratios[-1][0] > sent_s - 5:
             self.ratios[-1][1] = max(self.ratios[-1][1], ratio)
         else:

@@ -205,16 +205,22 @@ class Ledger:
         state.bias.observe(state.counts, state.limits.tpm, sent_s, tokens, remaining_tokens, self.now_s)
         self._forget_windows()
 
-    def throttled(self, retry_after_s: object, booking_epoch: int | None = None) -> None:
+    def throttled(
+        self, retry_after_s: object, booking_epoch: int | None = None, sent: tuple[float, int] | None = None
+    ) -> None:
         """The endpoint answered 429: stop, void what is booked, and keep more distance.
 
         Args:
             retry_after_s: as it came, sane or not.
             booking_epoch: of the call, where it was booked.
+            sent: when the call was sent, and its tokens, where it was rejected because of tokens.
         """
-        void_from = self.state.freeze.throttled(booking_epoch, retry_after_s, self.now_s)
+        state = self.state
+        if sent is not None and (booking_epoch is None or booking_epoch >= self.freeze.epoch):
+            state.bias.rejected(state.counts, state.limits.tpm, *sent, self.now_s)
+        void_from = state.freeze.throttled(booking_epoch, retry_after_s, self.now_s)
         if void_from is not None:
-            self.state.counts.drop_bookings(void_from)
+            state.counts.drop_bookings(void_from)
         self._forget_windows()
 
     def used(self) -> int:

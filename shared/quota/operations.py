@@ -92,11 +92,14 @@ class Throttled(_Payload):
         retry_after_s: as it came, whatever it is.
         epoch: of the booking of the call, where it had one.
         request_id: of the lock of the call, where it had one.
+        sent_s, tokens: of the call, where it was rejected because of tokens (the error's text says which limit).
     """
 
     retry_after_s: Any = None
     epoch: _Epoch | None = None
     request_id: Annotated[str, Field(max_length=100)] | None = None
+    sent_s: _Seconds | None = None
+    tokens: _Tokens | None = None
 
 
 class Configure(_Payload):

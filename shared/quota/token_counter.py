@@ -150,7 +150,8 @@ def _lock(counter: CounterState, request: Lock, ledger: Ledger) -> Answer:
 
 def _throttled(counter: CounterState, request: Throttled, ledger: Ledger) -> Answer:
     booking = counter.locks.pop(request.request_id or "", None)
-    ledger.throttled(request.retry_after_s, booking.epoch if booking is not None else request.epoch)
+    sent = None if request.sent_s is None or request.tokens is None else (request.sent_s, request.tokens)
+    ledger.throttled(request.retry_after_s, booking.epoch if booking is not None else request.epoch, sent)
     if booking is not None:
         ledger.release(booking)
     return {"ok": True, **_freeze(ledger)}

@@ -71,44 +71,57 @@ def _exceeded_by_new(
 
 def test_starts_are_as_early_as_the_windows_allow() -> None:
     ledger = _ledger()
-    assert _starts(ledger.book([3000, 2000, 1000])) == [0, 0, 0]
-    assert ledger.book([1000, 1000])[1] is None
-    # Beyond the horizon, when the first three have left the window: 60 s and the guard, in whole slots.
-    assert ledger.state.far == [int(START_S * 4) + 249]
+    assert _starts(ledger.book([3000, 2000, 1000, 1])) == [0, 0, 0, None]
+    # When they have left the window: 60 s and the guard, in whole slots.
     assert ledger.next_free_s(1) == START_S + 62.25
 
 
 def test_small_bookings_use_the_gap_that_waits_for_a_large_one() -> None:
     ledger = _ledger()
     assert _starts(ledger.book([3000])) == [0]
-    assert _starts(ledger.book([5000, 1500, 1500, 1])) == [62.25, 0, 0, None]
+    assert _starts(ledger.book([5000, 1500, 1500, 1])) == [None, 0, 0, None]
 
 
-def test_a_large_booking_is_not_passed_over_for_ever() -> None:
+def test_a_reserved_booking_goes_first_and_beyond_the_horizon() -> None:
+    ledger = _ledger(Limits(tpm=6000, rpm=600, pace=1.2))
+    assert _starts(ledger.book([1000])) == [0]
+    assert _starts(ledger.book([500, 5500], reserved=1)) == [0, 62.25]
+    ledger = Ledger(ledger.state, START_S + 5)
+    assert _starts(ledger.book([600, 300])) == [None, 5], "what would still count then has to leave room"
+
+
+def test_a_large_booking_is_passed_over_until_it_is_reserved() -> None:
     ledger = _ledger()
     for second in range(0, 100, 5):
         ledger = Ledger(ledger.state, START_S + second)
-        ledger.book([100] * 60)
-    large, *_ = ledger.book([5000] + [100] * 60)
-    while large is None:
-        ledger = Ledger(ledger.state, ledger.now_s + 5)
-        large, *_ = ledger.book([5000] + [100] * 60)
-    assert ledger.now_s <= START_S + 95 + 60
+        assert ledger.book([100] * 60 + [5000])[-1] is None
+    large = ledger.book([5000, *[100] * 60], reserved=0)[0]
+    assert large is not None
+    assert large.start_s <= ledger.now_s + 77
 
 
 def test_pace_leaves_room_for_those_who_come_later() -> None:
     ledger = _ledger(Limits(tpm=6000, rpm=600, pace=1.2))
-    starts = [start for start in _starts(ledger.book([100] * 60, horizon_s=13)) if start is not None and start <= 13]
-    assert len(starts) == 18  # 1.2 * 6000 * 15/60 tokens
+    starts = _starts(ledger.book([100] * 60, horizon_s=13))
+    assert starts == [0] * 18 + [None] * 42  # 1.2 * 6000 * 15/60 tokens
     ledger = Ledger(ledger.state, START_S + 13)
-    assert _starts(ledger.book([100] * 60))[0] == 15.0
+    assert _starts(ledger.book([100] * 60))[:19] == [15.0] * 18 + [None]
+
+
+def test_what_exceeds_the_pace_alone_starts_when_nothing_else_is_in_it() -> None:
+    ledger = _ledger(Limits(tpm=6000, rpm=600, pace=1.2))
+    ledger.book([100])
+    assert _starts(ledger.book([3000, 100])) == [None, 0]
+    ledger = Ledger(ledger.state, START_S + 5)
+    assert _starts(ledger.book([3000, 100])) == [15.0, None]
 
 
 def test_requests_are_limited_too() -> None:
     ledger = _ledger(Limits(tpm=1_000_000, rpm=60, pace=0))
     assert _starts(ledger.book([1] * 20)) == [0.0] * 10 + [12.25] * 10
     ledger = _ledger(Limits(tpm=1_000_000, rpm=2, request_window_s=1, pace=0))
-    assert _starts(ledger.book([1, 1])) == [0, 32.25]  # a window of 1 s would hold a thirtieth of a request
+    assert _starts(ledger.book([1, 1])) == [0, None]
+    assert ledger.next_free_s() == START_S + 32.25  # a window of 1 s would hold a thirtieth of a request
 
 
 def test_settling_gives_the_tolerance_back() -> None:

@@ -40,17 +40,17 @@ def test_book() -> None:
     counter = Counter()
     assert counter.call("book", id="b1", jobs=[4000, 7000, 2000, 10]) == {
         "ok": True,
-        "starts": [START_S, None, START_S, START_S + 62.25],
+        "starts": [START_S, None, START_S, None],
         "oversized": [1],
-        "next_free_s": None,
+        "next_free_s": START_S + 62.25,
         "now_s": START_S,
         "tolerance_s": 2.0,
         "epoch": 0,
         "frozen_until_s": 0.0,
     }
-    answer = counter.call("book", id="b2", jobs=[5, 5])
-    assert answer["starts"] == [None, None]
-    assert answer["next_free_s"] == START_S + 62.25
+    answer = counter.call("book", id="b2", jobs=[7000, 5, 5], reserved=2)
+    assert (answer["starts"], answer["oversized"]) == ([None, None, START_S + 62.25], [0])
+    assert counter.call("book", id="b3", jobs=[7000], reserved=0)["starts"] == [None]
 
 
 def test_the_pumps_call_carries_what_became_of_earlier_bookings() -> None:
@@ -63,7 +63,7 @@ def test_the_pumps_call_carries_what_became_of_earlier_bookings() -> None:
         jobs=[2000],
         settled=[[first, 4000, 0, first + 0.4]],
         released=[[second, 2000, 0]],
-        observed=[[first + 0.4, 2000]],
+        observed=[[first + 0.4, 4000, 2000]],
         usage=[1, 3000, 200],
     )
     assert answer["starts"] == [START_S + 5]
@@ -173,7 +173,8 @@ def test_an_unreadable_state_starts_as_if_the_quota_were_used(state: object) -> 
         return
     after, answer = apply(state, "book", {"id": "b", "jobs": [1], "limits": LIMITS}, START_S)
     assert answer["ok"]
-    assert answer["starts"][0] >= START_S + 60
+    assert answer["starts"] == [None]
+    assert answer["next_free_s"] >= START_S + 60
     later = START_S + 80
     assert apply(after, "lock", {"id": "l", "tokens": 5999}, later)[1]["allowed"]
 
@@ -251,7 +252,7 @@ def test_the_state_stays_small_under_full_load(tpm: int) -> None:
             id=f"admit-deployment-with-a-name-{cycle:012d}",
             jobs=[tokens + n % 7 for n in range(500)],
             settled=[[*b, b[0] + 0.7] for b in heard],
-            observed=[[counter.now_s - 1, tpm // 3]],
+            observed=[[counter.now_s - 1, 500, tpm // 3]],
         )
         bookings = [b for b in bookings if b[0] >= counter.now_s - 1] + [
             [start, tokens + n % 7, 0] for n, start in enumerate(answer["starts"]) if start is not None
@@ -284,7 +285,7 @@ def test_a_call_of_the_pump_fits_a_table_string() -> None:
         "jobs": [60_000] * 200,
         "settled": heard,
         "released": [booking[:3] for booking in heard],
-        "observed": [[START_S + 0.123, 240_000]] * 20,
+        "observed": [[START_S + 0.123, 500, 240_000]] * 20,
         "usage": [200, 10**7, 10**6],
     }
     assert len(json.dumps(json.dumps(payload))) < 24_000
