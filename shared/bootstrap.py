@@ -175,6 +175,7 @@ async def build(settings: Settings) -> Services:
         backend.queue,
         BookedCalls(reports, clock),
         RetryPolicy(max_attempts=settings.max_attempts, base_s=2.0),
+        settings.max_throttles,
         _now,
     )
 

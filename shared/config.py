@@ -87,6 +87,7 @@ class Settings:
     max_text_chars: int
     max_body_bytes: int
     max_attempts: int
+    max_throttles: int
     app_id: str
 
     @classmethod
@@ -109,6 +110,7 @@ class Settings:
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
             max_body_bytes=int(reader.number("SLUICE_MAX_BODY_BYTES", 4_000_000, low=1_000, high=100_000_000)),
             max_attempts=int(reader.number("SLUICE_MAX_ATTEMPTS", 5, low=1, high=20)),
+            max_throttles=int(reader.number("SLUICE_MAX_THROTTLES", 50, low=1, high=10_000)),
             app_id=reader.text("SLUICE_APP_ID") or "default",
         )
 

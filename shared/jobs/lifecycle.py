@@ -104,18 +104,27 @@ def on_duplicate(record: JobRecord) -> Decision:
 
 
 def on_error(
-    record: JobRecord, error: SluiceError, policy: RetryPolicy, now: datetime, *, draft_kept: bool = False
+    record: JobRecord,
+    error: SluiceError,
+    policy: RetryPolicy,
+    now: datetime,
+    *,
+    max_throttles: int = 50,
+    draft_kept: bool = False,
 ) -> Requeue | Fail:
     """An attempt failed.
 
     Args:
+        max_throttles: how many 429s a job may get. Each stops everybody for a while, so that one which can never
+            succeed (because the quota is lower than the settings say) must not go on for ever.
         draft_kept: whether this record carries the invalid output of the attempt, for its one repair call.
     """
     if isinstance(error, InvalidOutputError) and draft_kept:
         return Requeue(record.changed(now, state=JobState.PENDING, booking=record.booking + 1), changed=True)
     if isinstance(error, RateLimitedError):
-        # Not the job's fault, and it doesn't count: the quota is shared with others. Everyone waits now.
-        return on_missed(record, now)
+        # Not the job's fault, and no attempt: the quota is shared with others. Everyone waits now.
+        throttled = record.changed(now, throttles=record.throttles + 1)
+        return on_missed(throttled, now) if throttled.throttles < max_throttles else Fail(throttled, error)
     if isinstance(error, TransientError) and record.attempt < policy.max_attempts:
         delay_s = policy.delay_s(record.attempt, error.retry_after_s)
         again = record.changed(
@@ -143,6 +152,7 @@ def replayed(record: JobRecord, now: datetime) -> JobRecord:
         booking=record.booking + 1,
         replay=record.replay + 1,
         interruptions=0,
+        throttles=0,
         draft=None,
         draft_error=None,
         not_before=None,
@@ -156,6 +166,8 @@ def replayed(record: JobRecord, now: datetime) -> JobRecord:
 def failure_text(record: JobRecord, error: SluiceError) -> str:
     """The reason as stored: what happened, and after how many attempts where there were several."""
     text = str(error)
-    if isinstance(error, TransientError) and record.attempt > 1:
+    if isinstance(error, RateLimitedError) and record.throttles > 1:
+        text = f"{text} Given up after {record.throttles} refusals."
+    elif isinstance(error, TransientError) and record.attempt > 1:
         text = f"{text} Given up after {record.attempt} attempts."
     return text[:FAILURE_TEXT_LIMIT_CHARS]

@@ -41,6 +41,7 @@ class JobRecord:
             interruption and replay.
         tokens: what the endpoint will charge for the next call, as estimated.
         interruptions: how often a run ended without a word (a crash, or a lost lock).
+        throttles: how often the endpoint answered 429 to it.
         draft: an answer that didn't fit the schema, for the one repair call; `draft_error` says why.
         not_before: earliest start of the next attempt.
         outcome: the stored Outcome, as JSON.
@@ -58,6 +59,7 @@ class JobRecord:
     booking: int = 1
     tokens: int = 0
     interruptions: int = 0
+    throttles: int = 0
     replay: int = 0
     input_tokens: int = 0
     output_tokens: int = 0

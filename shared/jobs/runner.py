@@ -67,6 +67,7 @@ class JobRunner:
         queue: QuotaQueue,
         calls: BookedCalls,
         policy: RetryPolicy,
+        max_throttles: int,
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -77,6 +78,7 @@ class JobRunner:
         self._queue = queue
         self._calls = calls
         self._policy = policy
+        self._max_throttles = max_throttles
         self._clock = clock
 
     async def run(self, ticket: RunTicket) -> Ran:
@@ -150,7 +152,9 @@ class JobRunner:
 
     async def _on_error(self, record: JobRecord, request: Any, error: SluiceError, model: MeteredModelClient) -> Ran:
         record, draft_kept = await self._keep_draft(record, request, error)
-        decision = on_error(record, error, self._policy, self._clock(), draft_kept=draft_kept)
+        decision = on_error(
+            record, error, self._policy, self._clock(), max_throttles=self._max_throttles, draft_kept=draft_kept
+        )
         if isinstance(decision, Requeue):
             log_event(
                 logger,
@@ -176,7 +180,7 @@ class JobRunner:
             attempt=record.attempt,
             reason=error.code,
         )
-        await self._publisher.end(await self._publisher.failed(record, error, model.model))
+        await self._publisher.end(await self._publisher.failed(decision.record, error, model.model))
         return Ran()
 
     async def _requeue(self, requeue: Requeue) -> Ran:

@@ -27,6 +27,7 @@ from shared.storage.server_clock import ServerClock
 from tests.support.memory import MemoryBlobs, MemoryJobStore, MemoryPending, MemoryReports, MemorySender
 
 TPM = 5_000
+MAX_THROTTLES = 10
 
 
 class StubModel:
@@ -132,7 +133,7 @@ def system() -> System:
 
     server_clock = ServerClock(pending.touch, lambda: built.now.timestamp())
     calls = BookedCalls(reports, server_clock, sleep)
-    runner = JobRunner(store, payloads, publisher, kinds, StubModel(), queue, calls, policy, clock)
+    runner = JobRunner(store, payloads, publisher, kinds, StubModel(), queue, calls, policy, MAX_THROTTLES, clock)
     failed_jobs = FailedJobs(store, payloads, publisher, intake, queue, kinds, clock)
     built = System(store, blobs, claims, sender, pending, reports, kind, intake, runner, failed_jobs)
     random.seed(1)

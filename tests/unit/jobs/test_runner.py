@@ -18,7 +18,7 @@ from shared.jobs.record import JobState
 from shared.jobs.runner import Ran
 from shared.messages import RunTicket
 from shared.quota.freeze import Freeze
-from tests.unit.jobs.conftest import TPM, System
+from tests.unit.jobs.conftest import MAX_THROTTLES, TPM, System
 
 GOOD = {"text": "the lamp broke"}
 
@@ -97,6 +97,16 @@ async def test_a_429_freezes_everybody_and_does_not_count_as_an_attempt(system: 
     await system.run_all()
     assert [outcome["status"] for outcome in system.published] == ["succeeded"]
     assert system.published[0]["attempts"] == 1
+
+
+async def test_an_endpoint_that_always_answers_429_ends_the_job_at_last(system: System) -> None:
+    system.kind.script = [RateLimitedError("Used up.", retry_after_s=1)] * (MAX_THROTTLES + 5)
+    await system.send(GOOD)
+    assert await system.run_all() == MAX_THROTTLES
+    assert system.published[0]["error"] == {
+        "code": "rate_limited",
+        "message": f"Used up. Given up after {MAX_THROTTLES} refusals.",
+    }
 
 
 async def test_a_booked_call_waits_for_its_start_and_is_reported(system: System) -> None:
