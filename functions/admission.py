@@ -47,12 +47,27 @@ async def admission_plan(deployment: str) -> dict:  # type: ignore[type-arg]  # 
 
 
 @bp.activity_trigger(input_name="cycle")
-async def admission_send(cycle: dict) -> float | None:  # type: ignore[type-arg]
-    """Send what was booked."""
+@bp.durable_client_input(client_name="client")
+async def admission_send(cycle: dict, client: df.DurableOrchestrationClient) -> float | None:  # type: ignore[type-arg]
+    """Send what was booked, and tell the orchestrations that wait."""
     from shared.bootstrap import services
 
     planned = cycle["planned"]
-    return await (await services()).pump_of(planned["deployment"]).send(planned, cycle["answer"])
+    pump = (await services()).pump_of(planned["deployment"])
+    return await pump.send(planned, cycle["answer"], DurablePump(client, planned["deployment"]).notify)
+
+
+@bp.activity_trigger(input_name="call")
+@bp.durable_client_input(client_name="client")
+async def admission_enqueue(call: dict, client: df.DurableOrchestrationClient) -> None:  # type: ignore[type-arg]
+    """Line up a call of an orchestration (functions/booking.py)."""
+    from functions.waking import wake_pump
+    from shared.bootstrap import services
+    from shared.jobs.pending import PendingCall
+
+    found = await services()
+    await found.queue.put([PendingCall.orchestrated(**call)])
+    await wake_pump(client, found)
 
 
 @bp.timer_trigger(arg_name="timer", schedule=sweep_schedule())

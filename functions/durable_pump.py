@@ -1,5 +1,7 @@
 """The pump's orchestration and the token counter's entity, as the durable client reaches them."""
 
+from typing import Any
+
 import azure.durable_functions as df
 
 ADMIT = "admit"
@@ -38,6 +40,12 @@ class DurablePump:
                 return False
             raise
         return True
+
+    async def notify(self, instance: str, event: str, data: dict[str, Any]) -> None:
+        """Raise an event for an orchestration; one that has ended meanwhile doesn't need it."""
+        status = await self._client.get_status(instance)
+        if status.runtime_status in (df.OrchestrationRuntimeStatus.Running, df.OrchestrationRuntimeStatus.Pending):
+            await self._client.raise_event(instance, event, data)
 
     async def tell(self) -> None:
         """See PumpStarter."""

@@ -66,6 +66,7 @@ class Services:
     Attributes:
         deployment: that jobs are lined up for.
         limits: of its quota, for the token counter.
+        queue, calls, model: for calls of orchestrations.
         waker: wakes the pump.
         clock: the server's.
     """
@@ -75,6 +76,9 @@ class Services:
     failed_jobs: FailedJobs
     deployment: str
     limits: Limits
+    queue: QuotaQueue
+    calls: BookedCalls
+    model: AzureOpenAIService
     pump: Pump
     waker: Waker
     clock: ServerClock
@@ -166,6 +170,7 @@ async def build(settings: Settings) -> Services:
         clock=clock,
     )
     limits = limits_of(settings)
+    calls = BookedCalls(reports, clock)
     runner = JobRunner(
         backend.store,
         backend.payloads,
@@ -173,7 +178,7 @@ async def build(settings: Settings) -> Services:
         backend.kinds,
         model,
         backend.queue,
-        BookedCalls(reports, clock),
+        calls,
         RetryPolicy(max_attempts=settings.max_attempts, base_s=2.0),
         settings.max_throttles,
         _now,
@@ -190,6 +195,9 @@ async def build(settings: Settings) -> Services:
         deployment=deployment,
         limits=limits,
         pump=Pump(deployment, Admission(deployment, limits.as_dict(), settings.quota.weights), parts),
+        queue=backend.queue,
+        calls=calls,
+        model=model,
         waker=Waker(row, clock),
         clock=clock,
         close=close,

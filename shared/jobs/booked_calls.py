@@ -9,6 +9,7 @@ from typing import Protocol
 from shared.errors import BookingMissedError, RateLimitedError, SluiceError
 from shared.jobs.call_reports import CallReport
 from shared.messages import RunTicket
+from shared.model.client import ModelClient
 from shared.model.metering import MeteredModelClient
 from shared.quota.delivery import Call, Missed, Ticket, Wait, decide_run
 from shared.quota.freeze import Freeze
@@ -43,6 +44,34 @@ class BookedCalls:
     def of(self, ticket: RunTicket) -> "BookedCall":
         """The call that this ticket lets be made."""
         return BookedCall(self, ticket)
+
+    async def make[T](
+        self, ticket: RunTicket, model: ModelClient, step: Callable[[MeteredModelClient], Awaitable[T]]
+    ) -> T:
+        """Make one booked call of an orchestration.
+
+        Args:
+            step: makes one call of the client that it is given.
+
+        Raises:
+            BookingMissedError: the booking is of no use any more; nothing was called.
+            SluiceError: of the step.
+        """
+        call = self.of(ticket)
+        metered = MeteredModelClient(model, call.before_send)
+        if missed := await call.turn():
+            await call.missed(missed.reason)
+            raise BookingMissedError(f"The booking is of no use any more ({missed.reason}).")
+        try:
+            result = await step(metered)
+        except BookingMissedError:
+            await call.missed("late")
+            raise
+        except SluiceError as error:
+            await call.ended(metered, error)
+            raise
+        await call.ended(metered)
+        return result
 
 
 class BookedCall:

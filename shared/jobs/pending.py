@@ -25,6 +25,7 @@ PENDING_TABLE = "sluicepending"
 _RANKS = {Priority.HIGH: "1", Priority.NORMAL: "2", Priority.LOW: "3"}
 _PRIORITIES = {rank: priority for priority, rank in _RANKS.items()}
 _NO_APP = "="
+_OPTIONAL = ("run_id", "correlation_id", "traceparent", "instance", "event")
 _TRANSACTION_LIMIT = 100  # operations of one transaction (Table storage)
 _PAGE = 1000
 _CONCURRENCY = 16
@@ -38,6 +39,8 @@ class PendingCall:
         key: of its row.
         tokens: what the endpoint will charge, as estimated.
         due_ms: not before this time; milliseconds since 1970.
+        instance, event: the orchestration that makes this call, and the event by which it hears of its booking; None
+            for a call that a message on the run queue brings about.
     """
 
     key: str
@@ -52,6 +55,39 @@ class PendingCall:
     run_id: str | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
+    instance: str | None = None
+    event: str | None = None
+
+    @classmethod
+    def orchestrated(
+        cls,
+        *,
+        instance: str,
+        event: str,
+        kind: str,
+        job_id: str,
+        booking: int,
+        tokens: int,
+        app_id: str,
+        priority: str,
+        at_s: float,
+    ) -> "PendingCall":
+        """A call of an orchestration. `event` is unique, so that it names the row."""
+        rank, due_ms = _RANKS[Priority(priority)], int(at_s * 1000)
+        digest = hashlib.sha256(f"{instance}\n{event}".encode()).hexdigest()[:16]
+        return cls(
+            key=f"p:{_app_key(app_id)}:{rank}:{due_ms:013d}:{digest}:{booking}",
+            kind=kind,
+            job_id=job_id,
+            attempt=1,
+            booking=booking,
+            app=app_id,
+            priority=Priority(priority),
+            tokens=max(1, tokens),
+            due_ms=due_ms,
+            instance=instance,
+            event=event,
+        )
 
     @classmethod
     def of(cls, record: JobRecord) -> "PendingCall":
@@ -75,16 +111,9 @@ class PendingCall:
             record.traceparent,
         )
 
-    def run_message(
-        self, start_s: float = 0.0, tolerance_s: float = 0.0, epoch: int = 0, due_s: float | None = None
-    ) -> OutgoingMessage:
-        """The message that lets the call be made. Its id, `{job}:{attempt}:{booking}`, makes sending it twice harmless.
-
-        Args:
-            start_s, tolerance_s, epoch: of the token counter's booking.
-            due_s: when it is to be delivered; None for at once.
-        """
-        ticket = RunTicket(
+    def ticket(self, start_s: float, tolerance_s: float, epoch: int, due_s: float | None = None) -> RunTicket:
+        """What lets the call be made, with the token counter's booking; see run_message."""
+        return RunTicket(
             kind=self.kind,
             job_id=self.job_id,
             attempt=self.attempt,
@@ -95,6 +124,17 @@ class PendingCall:
             epoch=epoch,
             due_s=due_s or 0.0,
         )
+
+    def run_message(
+        self, start_s: float = 0.0, tolerance_s: float = 0.0, epoch: int = 0, due_s: float | None = None
+    ) -> OutgoingMessage:
+        """The message that lets the call be made. Its id, `{job}:{attempt}:{booking}`, makes sending it twice harmless.
+
+        Args:
+            start_s, tolerance_s, epoch: of the token counter's booking.
+            due_s: when it is to be delivered; None for at once.
+        """
+        ticket = self.ticket(start_s, tolerance_s, epoch, due_s)
         return OutgoingMessage(
             message_id=message_id(self.job_id, f"{self.attempt}:{self.booking}"),
             body=ticket.encode(),
@@ -110,7 +150,7 @@ class PendingCall:
 
     def to_row(self, partition: str) -> dict[str, Any]:
         """As a table entity."""
-        columns = ("kind", "job_id", "attempt", "booking", "app", "tokens", "run_id", "correlation_id", "traceparent")
+        columns = ("kind", "job_id", "attempt", "booking", "app", "tokens", *_OPTIONAL)
         values = {name: getattr(self, name) for name in columns if getattr(self, name) is not None}
         return {"PartitionKey": partition, "RowKey": self.key, **values}
 
@@ -128,9 +168,7 @@ class PendingCall:
             priority=_PRIORITIES[rank],
             tokens=row["tokens"],
             due_ms=int(due_ms),
-            run_id=row.get("run_id"),
-            correlation_id=row.get("correlation_id"),
-            traceparent=row.get("traceparent"),
+            **{name: row.get(name) for name in _OPTIONAL},
         )
 
 

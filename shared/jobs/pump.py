@@ -6,8 +6,8 @@ input. So the plan goes through the orchestration's history, and everything that
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from shared.jobs.call_reports import CallReport, CallReports
@@ -30,6 +30,8 @@ _OUTSTANDING_S = 60.0
 _MAX_REST_S = 60.0
 _SHORTEST_PAUSE_S = 0.05
 _COUNT_LIMIT = 10_000
+
+type Notify = Callable[[str, str, dict[str, Any]], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
@@ -99,12 +101,13 @@ class Pump:
             "next_due_s": min(due) / 1000 if due else None,
         }
 
-    async def send(self, planned: dict[str, Any], answer: dict[str, Any] | None) -> float | None:
+    async def send(self, planned: dict[str, Any], answer: dict[str, Any] | None, notify: Notify) -> float | None:
         """End a cycle: send the messages of what was booked, and forget what was told.
 
         Args:
             planned: what `plan` gave.
             answer: the token counter's to its payload.
+            notify: tells an orchestration of its booking; once more after a crash.
 
         Returns:
             Seconds to the next cycle; None to end.
@@ -121,7 +124,7 @@ class Pump:
         now_s = parts.clock.now_s()
         end = self._policy.place(plan, answer, queues, now_s)
         calls = await parts.pending.get(self._deployment, [p.job.id for p in end.placements] + _ids(end.oversized))
-        await self._send(end.placements, calls)
+        await self._send(end.placements, calls, notify)
         for job in end.oversized:
             await self._refuse(calls.get(job.id))
         outstanding = dict(planned["outstanding"])
@@ -144,13 +147,18 @@ class Pump:
             return _SHORTEST_PAUSE_S
         return None if next_due_s is None else min(_MAX_REST_S, max(_SHORTEST_PAUSE_S, next_due_s - now_s))
 
-    async def _send(self, placements: Sequence[Placement], calls: Mapping[str, PendingCall]) -> None:
+    async def _send(self, placements: Sequence[Placement], calls: Mapping[str, PendingCall], notify: Notify) -> None:
         by_queue: dict[str, list[Any]] = {}
         for placement in placements:
             call = calls.get(placement.job.id)
             if call is None:  # sent before a crash of this step
                 continue
-            message = call.run_message(placement.start_s, placement.tolerance_s, placement.epoch, placement.due_s)
+            booking = (placement.start_s, placement.tolerance_s, placement.epoch)
+            if call.instance is not None and call.event is not None:
+                # At once: the orchestration sleeps until its start on a timer of its own.
+                await notify(call.instance, call.event, asdict(call.ticket(*booking)))
+                continue
+            message = call.run_message(*booking, placement.due_s)
             by_queue.setdefault(self._parts.kinds[call.kind].queues.run, []).append(message)
         for queue, messages in by_queue.items():
             await self._parts.sender.send(queue, messages)

@@ -42,7 +42,11 @@ class QuotaQueue:
             StorageError
             ConfigurationError: it isn't known for which deployment.
         """
-        if records and self._deployment is None:
+        await self.put([PendingCall.of(record) for record in records])
+
+    async def put(self, calls: Sequence[PendingCall]) -> None:
+        """As `enqueue`, for calls."""
+        if calls and self._deployment is None:
             raise ConfigurationError("The setting AZURE_OPENAI_DEPLOYMENT_NAME is missing.", field="deployment")
-        if records and self._deployment:
-            await self._pending.put(self._deployment, [PendingCall.of(record) for record in records])
+        if calls and self._deployment:
+            await self._pending.put(self._deployment, calls)
