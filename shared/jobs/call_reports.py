@@ -71,15 +71,19 @@ class CallReports:
 
     async def read(self) -> list[CallReport]:
         """The oldest reports: as many as one cycle of the pump may hear."""
+        found: list[CallReport] = []
         async with storage_errors("Reading the reports of calls"):
-            pages = self._table.query_entities(
+            rows = self._table.query_entities(
                 "PartitionKey eq @pk and RowKey ge 'r:' and RowKey lt 'r;'",
                 parameters={"pk": self._partition},
                 results_per_page=_REPORT_LIMIT,
-            ).by_page()
-            async for page in pages:
-                return [_report(row) async for row in page]
-        return []
+            )
+            # Over as many pages as it takes: one may be short, or empty, and not be the last.
+            async for row in rows:
+                found.append(_report(row))
+                if len(found) == _REPORT_LIMIT:
+                    break
+        return found
 
     async def freeze(self) -> Freeze:
         """What all workers must know of the 429s so far."""

@@ -282,15 +282,19 @@ class PendingTable:
                     await self._table.delete_entity(partition, key)  # of a missing row it does nothing
 
     async def _query(self, deployment: str, low: str, high: str, most: int) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
         async with storage_errors("Reading rows of calls"):
-            pages = self._table.query_entities(
+            rows = self._table.query_entities(
                 "PartitionKey eq @pk and RowKey ge @low and RowKey lt @high",
                 parameters={"pk": row_key(deployment), "low": low, "high": high},
                 results_per_page=min(most, _PAGE),
-            ).by_page()
-            async for page in pages:
-                return [row async for row in page]
-        return []
+            )
+            # Over as many pages as it takes: one may be short, or empty, and not be the last.
+            async for row in rows:
+                found.append(row)
+                if len(found) == most:
+                    break
+        return found
 
 
 def _app_key(app: str) -> str:

@@ -32,7 +32,11 @@ def bus() -> Iterator[str]:
 
 @pytest.fixture
 async def backend(bus: str, shared_azurite: Azurite) -> AsyncIterator[Backend]:
-    env = {"AzureWebJobsStorage": shared_azurite.connection_string, "ServiceBusConnection": bus}
+    env = {
+        "AzureWebJobsStorage": shared_azurite.connection_string,
+        "ServiceBusConnection": bus,
+        "AZURE_OPENAI_DEPLOYMENT_NAME": "publishing",
+    }
     connected = await connect(Settings.from_env(env))
     yield connected
     await connected.close()
