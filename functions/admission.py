@@ -63,7 +63,7 @@ async def admission_enqueue(call: dict, client: df.DurableOrchestrationClient) -
     """Line up a call of an orchestration (functions/booking.py)."""
     from functions.waking import wake_pump
     from shared.bootstrap import services
-    from shared.jobs.pending import PendingCall
+    from shared.jobs.pending_call import PendingCall
 
     found = await services()
     await found.queue.put([PendingCall.orchestrated(**call)])

@@ -12,7 +12,8 @@ from typing import Any
 
 from shared.jobs.call_reports import CallReport, CallReports
 from shared.jobs.kinds import JobKind
-from shared.jobs.pending import PendingCall, PendingQueue, PendingTable
+from shared.jobs.pending import PendingQueue, PendingTable
+from shared.jobs.pending_call import PendingCall
 from shared.jobs.publisher import Publisher
 from shared.jobs.pump_row import Phase, PumpRow
 from shared.jobs.store import JobStore

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from shared.errors import ConfigurationError
-from shared.jobs.pending import PendingCall, PendingCalls
+from shared.jobs.pending import PendingCalls
+from shared.jobs.pending_call import PendingCall
 from shared.jobs.record import JobRecord
 from shared.quota.limits import Limits
 from shared.quota.operations import OversizedRequestError

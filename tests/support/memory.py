@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from shared.errors import ConflictError, InvalidMessageError, MessagingError, StorageError, UnknownQueueError
 from shared.jobs.call_reports import CallReport
-from shared.jobs.pending import PendingCall
+from shared.jobs.pending_call import PendingCall
 from shared.jobs.record import JobRecord, JobState
 from shared.messages import OutgoingMessage, RunTicket
 from shared.quota.freeze import Freeze

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from azure.data.tables.aio import TableServiceClient
 
-from shared.jobs.pending import PendingCall, PendingTable
+from shared.jobs.pending import PendingTable
+from shared.jobs.pending_call import PendingCall
 from shared.jobs.record import JobRecord
 from shared.messages import Envelope, Priority
 from shared.storage.payloads import Payload

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.jobs.pending import PendingCall
+from shared.jobs.pending_call import PendingCall
 from shared.jobs.record import JobRecord, JobState, partition_key, row_key
 from shared.jobs.store import failure_key
 from shared.messages import Envelope, Priority
