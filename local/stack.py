@@ -70,7 +70,7 @@ class Stack:
             stack_parts.azurite(self.data),
             stack_parts.service_bus(self.data),
             stack_parts.model(model_args, model_env or {}),
-            stack_parts.host(app.resolve(), port, host_args, host_env or {}),
+            stack_parts.host(self.data, app.resolve(), port, host_args, host_env or {}),
         )
         chosen = set(parts)
         self.parts = {spec.name: self._part(spec) for spec in known if spec.name in chosen}

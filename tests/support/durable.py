@@ -67,7 +67,10 @@ class Client:
         return answer
 
     async def status(self, instance_id: str) -> Any:
-        return await self.operate("status", instance_id)
+        """The status of an instance, or None. From the webhooks: workers may be dying meanwhile."""
+        status, answer = await self.call(f"runtime/webhooks/durabletask/instances/{instance_id}", method="GET")
+        assert status in (200, 202, 404), answer
+        return None if status == 404 else answer
 
     async def result(self, instance_id: str, timeout_s: float = 20.0) -> Any:
         """Wait until an instance has ended. Returns its status."""
@@ -78,7 +81,7 @@ class Client:
         deadline = time.monotonic() + timeout_s
         while True:
             status = await self.status(instance_id)
-            if status is not None and status.get("runtimeStatus") in statuses:
+            if status is not None and status["runtimeStatus"] in statuses:
                 return status
             if time.monotonic() > deadline:
                 raise AssertionError(f"{instance_id} was not {statuses} in {timeout_s:g} s: {status}\n{self.host.text}")

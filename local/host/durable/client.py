@@ -81,7 +81,8 @@ class HubClient:
         """One instance; an entity counts as one, as it does in the cloud."""
         await self._ready()
         if is_entity(instance_id):
-            return next(iter(self.hub.entities(Filter(prefix=instance_id, limit=1))), None)
+            found = self.hub.entities(Filter(prefix=instance_id))
+            return next((entity for entity in found if entity.id == instance_id), None)
         return self.hub.instances.get(instance_id)
 
     async def find(self, wanted: Filter) -> list[Instance]:

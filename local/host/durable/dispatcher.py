@@ -5,6 +5,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,10 +171,10 @@ class Dispatcher:
         except AbortedError as error:
             delay_s = 0.0 if isinstance(error, StorageDownError) else self._backoff_s(target)
             _log.warning("'%s' is tried again in %g s: %s", target, delay_s, first_line(error))
-            self._hub.postpone(target, time.time() + delay_s)
+            self._postpone(target, delay_s)
         except Exception:
             _log.exception("'%s' could not be worked on; trying again.", target)
-            self._hub.postpone(target, time.time() + self._backoff_s(target))
+            self._postpone(target, self._backoff_s(target))
         finally:
             self._busy.pop(target, None)
             self._wake.set()
@@ -186,13 +187,21 @@ class Dispatcher:
         except AbortedError as error:
             delay_s = 0.0 if isinstance(error, StorageDownError) else self._backoff_s(key)
             _log.warning("Activity '%s' is run again in %g s: %s", activity.name, delay_s, first_line(error))
-            self._work.release(activity, time.time() + delay_s)
+            self._release(activity, delay_s)
         except Exception:
             _log.exception("Activity '%s' could not be run; trying again.", activity.name)
-            self._work.release(activity, time.time() + self._backoff_s(key))
+            self._release(activity, self._backoff_s(key))
         finally:
             self._activities.pop(activity.seq, None)
             self._wake.set()
+
+    def _postpone(self, target: str, delay_s: float) -> None:
+        with suppress(sqlite3.Error):  # then it is tried again at once
+            self._hub.postpone(target, time.time() + delay_s)
+
+    def _release(self, activity: Activity, delay_s: float) -> None:
+        with suppress(sqlite3.Error):  # then its lock runs out
+            self._work.release(activity, time.time() + delay_s)
 
     def _backoff_s(self, key: str) -> float:
         attempts = self._attempts[key] = self._attempts.get(key, 0) + 1

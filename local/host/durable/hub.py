@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.host.durable import episode
-from local.host.durable.database import Database
+from local.host.durable.database import Database, HubFileError
 from local.host.durable.entity import BatchResult
 from local.host.durable.history import EventType, message
 from local.host.durable.instance_table import Filter, InstanceTable, query_parts
@@ -58,6 +58,13 @@ class Hub:
         self.database = Database(path)
         self.instances = InstanceTable(self.database)
         self.partitions = partitions
+        (existing,) = self.database.execute("SELECT count(*) FROM leases").fetchone()
+        if existing not in (0, partitions):
+            self.database.close()
+            raise HubFileError(
+                f"the task hub {path} has {existing} partitions, but partitionCount is {partitions}: instances would "
+                "be lost. Set partitionCount back, or use another hubName"
+            )
 
     def partition_of(self, target: str) -> int:
         """The partition of an instance or entity."""
