@@ -16,12 +16,11 @@ async def test_an_id_is_taken_while_its_instance_runs_and_free_afterwards(client
     assert await client.start("approval", {"s": 60}, key) == key
     await client.until(key, ["Running"])
     status, answer = await client.call(f"runtime/webhooks/durabletask/orchestrators/chain/{key}")
-    assert status == 500
-    assert answer["ExceptionMessage"] == "An Orchestration instance with the status Running already exists."
+    assert (status, answer) == (409, {"Message": "An Orchestration instance with the status Running already exists."})
     await client.operate("suspend", key)
     await client.until(key, ["Suspended"])
     _, answer = await client.call(f"runtime/webhooks/durabletask/orchestrators/chain/{key}")
-    assert answer["ExceptionMessage"] == "An Orchestration instance with the status Suspended already exists."
+    assert answer == {"Message": "An Orchestration instance with the status Suspended already exists."}
     await client.operate("terminate", key)
     await client.result(key)
     assert await client.start("chain", None, key) == key
@@ -96,19 +95,11 @@ async def test_external_events(client: Client) -> None:
     for n in range(3):
         await client.operate("raise", key, {"n": n}, name="number")
         # One at a time: of two events of one name that arrive before they are waited for the SDK keeps the last.
-        await wait_for_custom_status(client, key, n + 1)
+        await client.until_custom_status(key, n + 1)
     output = (await client.result(key))["output"]
     assert [json.loads(value)["n"] for value in output] == [0, 1, 2]
     assert "is gone" in (await client.operate("raise", key, 1, name="number"))["error"]
     assert "No instance with ID missing found" in (await client.operate("raise", "missing", 1, name="number"))["error"]
-
-
-async def wait_for_custom_status(client: Client, key: str, value: int) -> None:
-    for _ in range(500):
-        if (await client.status(key))["customStatus"] == value:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(await client.status(key))
 
 
 async def test_termination(client: Client) -> None:
@@ -147,6 +138,15 @@ async def test_restart(client: Client) -> None:
     assert "unexpected status code 400" in (await client.operate("restart", "missing"))["error"]
 
 
+async def test_rewind_is_refused_clearly(client: Client) -> None:
+    failed, ended = await client.start("fails"), await client.start("chain")
+    assert (await client.result(failed))["runtimeStatus"] == "Failed"
+    await client.result(ended)
+    assert "Rewind is not supported by the local host" in (await client.operate("rewind", failed))["error"]
+    assert 'only orchestrations in the "Failed" state' in (await client.operate("rewind", ended))["error"]
+    assert "No instance with ID missing found" in (await client.operate("rewind", "missing"))["error"]
+
+
 async def test_waiting(client: Client) -> None:
     done = await client.start("chain")
     assert await client.operate("wait", done) == ["Hello Tokyo", "Hello Seattle"]
@@ -179,8 +179,9 @@ async def test_purging_one(client: Client) -> None:
     assert await client.operate("purge", key) == 0
     running = await client.start("approval", {"s": 60})
     await client.until(running, ["Running"])
-    assert await client.operate("purge", running) == 1  # the cloud doesn't ask whether it runs, either
-    assert await client.status(running) is None
+    assert "unexpected status code 412" in (await client.operate("purge", running))["error"]
+    assert (await client.status(running))["runtimeStatus"] == "Running"
+    await client.operate("terminate", running)
 
 
 async def test_purging_by_filter(client: Client) -> None:
