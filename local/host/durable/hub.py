@@ -36,6 +36,10 @@ class FencedError(Exception):
     """Another host has taken over; what was done here is void."""
 
 
+class ReplacedError(FencedError):
+    """The instance was meanwhile replaced, purged or ended otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to work on a partition. `epoch` tells its holder from later ones."""
@@ -230,7 +234,7 @@ class Hub:
     def _store(self, before: Instance, commit: episode.Commit, seen: int) -> None:
         stored = self.instances.get(before.id)
         if stored is None or stored.execution_id != before.execution_id or stored.status.ended:
-            raise FencedError(f"instance {before.id} was replaced, ended or purged")
+            raise ReplacedError(f"instance {before.id} was replaced, ended or purged")
         after = commit.instance
         if commit.continued:
             self.instances.clear_history(before.id)

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from local.host.durable.records import Instance
 from tests.support.durable_app import plans
 from tests.support.durable_engine import App, Clock, CrashError, Engine
 
+# The SDK warns of events that come before they are waited for.
+pytestmark = pytest.mark.filterwarnings("ignore:Potential duplicate Task completion", "ignore:azure.functions df_loads")
 LONGEST_SHORT_TIMER_S = 6 * 86400
 KEYS = st.sampled_from(["a", "b"])
 ACTIVITY = st.builds(lambda n: {"do": "activity", "value": n}, st.integers(0, 9))
@@ -178,19 +181,19 @@ def check(steps: list[dict[str, Any]], rounds: int, seed: int, crash: str) -> No
         engine.hub.database.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PLANS, st.integers(0, 10**6))
 def test_without_crashes(steps: list[dict[str, Any]], seed: int) -> None:
     check(steps, 1, seed, "never")
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PLANS, st.integers(0, 10**6))
 def test_with_a_crash_at_every_step(steps: list[dict[str, Any]], seed: int) -> None:
     check(steps, 1, seed, "every")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.one_of(TASKS, SIGNAL), min_size=1, max_size=3), st.integers(2, 4), st.integers(0, 10**6))
 def test_continuing_as_new_with_crashes(steps: list[dict[str, Any]], rounds: int, seed: int) -> None:
     check(steps, rounds, seed, "some")

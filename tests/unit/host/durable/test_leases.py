@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.host.durable.hub import FencedError, Hub
+from local.host.durable.hub import FencedError, Hub, Lease
 from local.host.durable.leases import LEASE_S, Leases, plan
 
 HOSTS = st.lists(st.sampled_from("abcde"), min_size=1, max_size=5, unique=True)
@@ -69,6 +69,16 @@ def test_a_lease_that_was_taken_over_is_worth_nothing(hub: Hub) -> None:
     hub.check(one.held[0])
     with pytest.raises(FencedError):
         hub.check(old)
+
+
+def test_a_lease_that_was_lost_is_held_no_more(hub: Hub) -> None:
+    one = Leases(hub.database, 4)
+    one.join(0.0)
+    assert one.expires_s == LEASE_S
+    one.lost(one.held[2])
+    assert sorted(one.held) == [0, 1, 3]
+    one.lost(Lease(1, one.host, 99))  # an older one than that which is held
+    assert 1 in one.held
 
 
 def test_a_partition_in_use_is_given_up_later(hub: Hub) -> None:
