@@ -67,11 +67,10 @@ def model(arguments: Sequence[str], env: Mapping[str, str]) -> PartSpec:
 
 
 def host(data: Path, app: Path, port: int, arguments: Sequence[str], env: Mapping[str, str]) -> PartSpec:
+    durable = ("--durable", data / "durable")
     return PartSpec(
         name=HOST,
-        command=lambda ports: _module(
-            "local.host", app, "--port", str(ports["port"]), "--durable", data / "durable", *arguments
-        ),
+        command=lambda ports: _module("local.host", app, "--port", str(ports["port"]), *durable, *arguments),
         usual_ports={"port": port},
         settings=lambda info: {"SLUICE_URL": f"http://127.0.0.1:{info['port']}"},
         needs_others=True,

@@ -12,6 +12,7 @@ import aiohttp
 
 from tests.support.host import RunningHost, functions_host
 
+ENDED = ("Completed", "Failed", "Terminated")
 APP = Path(__file__).parent / "durable_app"
 
 
@@ -67,21 +68,33 @@ class Client:
         return answer
 
     async def status(self, instance_id: str) -> Any:
-        return await self.operate("status", instance_id)
+        """The status of an instance, or None. From the webhooks: workers may be dying meanwhile."""
+        status, answer = await self.call(f"runtime/webhooks/durabletask/instances/{instance_id}", method="GET")
+        assert status in (200, 202, 404), answer
+        return None if status == 404 else answer
 
     async def result(self, instance_id: str, timeout_s: float = 20.0) -> Any:
         """Wait until an instance has ended. Returns its status."""
-        return await self.until(instance_id, ("Completed", "Failed", "Terminated"), timeout_s)
+        return await self.until(instance_id, ENDED, timeout_s)
 
     async def until(self, instance_id: str, statuses: Sequence[str], timeout_s: float = 20.0) -> Any:
         """Wait until an instance has one of these statuses. Returns its status."""
         deadline = time.monotonic() + timeout_s
         while True:
             status = await self.status(instance_id)
-            if status is not None and status.get("runtimeStatus") in statuses:
+            if status is not None and status["runtimeStatus"] in statuses:
                 return status
             if time.monotonic() > deadline:
                 raise AssertionError(f"{instance_id} was not {statuses} in {timeout_s:g} s: {status}\n{self.host.text}")
+            await asyncio.sleep(0.02)
+
+    async def until_custom_status(self, instance_id: str, wanted: Any, timeout_s: float = 20.0) -> None:
+        """Wait until an instance has this custom status, or has ended; None waits for the end only."""
+        deadline = time.monotonic() + timeout_s
+        while (status := await self.status(instance_id))["runtimeStatus"] not in ENDED:
+            if wanted is not None and status["customStatus"] == wanted:
+                return
+            assert time.monotonic() < deadline, status
             await asyncio.sleep(0.02)
 
     async def run(self, name: str, input_: Any = None) -> Any:

@@ -28,7 +28,7 @@ from local.host.durable.client import (
     InvalidOperationError,
     StorageDownError,
 )
-from local.host.durable.entity import EntityId
+from local.host.durable.entity import EntityId, is_entity
 from local.host.durable.instance_table import Filter
 from local.host.durable.links import Links
 from local.host.durable.records import Instance, Status
@@ -40,7 +40,6 @@ _NO_KEY = "$"  # stands for the empty entity key
 _BAD_REQUEST = "One or more of the arguments submitted is incorrect"
 _FAILED = "Something went wrong while processing your request"
 _TYPES = {
-    AlreadyExistsError: "DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException",
     InvalidOperationError: "System.InvalidOperationException",
     StorageDownError: "DurableTask.AzureStorage.Storage.DurableTaskStorageException",
 }
@@ -81,7 +80,9 @@ class ManagementApi:
                     return await self._instance(request, instance_id, operation)
         except (ArgumentError, UnknownFunctionError) as error:
             return _error(400, _BAD_REQUEST, str(error), "System.ArgumentException")
-        except (AlreadyExistsError, InvalidOperationError, StorageDownError) as error:
+        except AlreadyExistsError as error:
+            return _error(409, str(error))
+        except (InvalidOperationError, StorageDownError) as error:
             return _error(500, _FAILED, str(error), _TYPES[type(error)])
         except sqlite3.Error as error:
             return _error(500, _FAILED, f"the task hub's file can't be used: {error}", _TYPES[StorageDownError])
@@ -100,6 +101,12 @@ class ManagementApi:
             case ("GET", "", []):
                 return await self._status(request, instance)
             case ("DELETE", "", []):
+                if not instance.status.ended and not is_entity(instance_id):
+                    return _json(
+                        "Only orchestrations in a terminal state can be purged, but the orchestration with instance ID "
+                        f"{instance_id} has status {instance.status}",
+                        412,
+                    )
                 return _json({"instancesDeleted": await self._client.purge(instance_id)})
             case ("POST", "restart", []):
                 return await self._restart(request, instance)
@@ -122,7 +129,7 @@ class ManagementApi:
     async def _start(self, request: web.BaseRequest, name: str, instance_id: str) -> web.Response:
         body = await request.text()
         try:
-            input_ = json.dumps(json.loads(body)) if body else "null"
+            input_ = json.dumps(json.loads(body)) if body else None
         except ValueError as error:
             return _error(400, "Invalid JSON content", str(error), "Newtonsoft.Json.JsonReaderException")
         started = await self._client.start(name, instance_id, input_, request.rel_url.query.get("version"))
@@ -236,11 +243,12 @@ class ManagementApi:
 
 
 def _rewind(instance: Instance) -> web.Response:
-    if instance.status.ended and instance.status is not Status.FAILED:
-        return web.Response(status=410)
     if instance.status is not Status.FAILED:
-        text = "The rewind operation is only supported on failed orchestration instances."
-        return _error(500, _FAILED, text, _TYPES[InvalidOperationError])
+        return _json(
+            f'This orchestration has status {instance.status}, but only orchestrations in the "Failed" state can be '
+            "rewound.",
+            412,
+        )
     return _error(501, "Rewind is not supported by the local host. Restart the instance instead.")
 
 

@@ -26,7 +26,7 @@ class InvalidOperationError(Exception):
 
 
 class AlreadyExistsError(Exception):
-    """There is such an instance, and it runs: 500."""
+    """There is such an instance, and it runs: 409."""
 
 
 class StorageDownError(Exception):
@@ -49,12 +49,12 @@ class HubClient:
     replace_running: bool = False
     default_version: str = ""
 
-    async def start(self, name: str, instance_id: str, input_: str, version: str | None = None) -> str:
+    async def start(self, name: str, instance_id: str, input_: str | None, version: str | None = None) -> str:
         """Start an orchestration.
 
         Args:
             instance_id: may be empty for a new one.
-            input_: JSON text.
+            input_: JSON text, or None.
 
         Returns:
             The instance id.
@@ -81,7 +81,8 @@ class HubClient:
         """One instance; an entity counts as one, as it does in the cloud."""
         await self._ready()
         if is_entity(instance_id):
-            return next(iter(self.hub.entities(Filter(prefix=instance_id, limit=1))), None)
+            found = self.hub.entities(Filter(prefix=instance_id))
+            return next((entity for entity in found if entity.id == instance_id), None)
         return self.hub.instances.get(instance_id)
 
     async def find(self, wanted: Filter) -> list[Instance]:
@@ -128,10 +129,10 @@ class HubClient:
         Returns:
             The id of the new instance.
         """
-        return await self.start(instance.name, "" if new_id else instance.id, instance.input or "null")
+        return await self.start(instance.name, "" if new_id else instance.id, instance.input)
 
     async def purge(self, instance_id: str) -> int:
-        """Delete an instance, also one that runs, or an entity.
+        """Delete an instance or entity, whatever its status.
 
         Returns:
             How many were deleted.

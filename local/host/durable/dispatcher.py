@@ -5,17 +5,20 @@ import logging
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from local.host.durable.entity import is_entity
 from local.host.durable.failures import first_line
-from local.host.durable.hub import FencedError, Hub, Lease
+from local.host.durable.hub import FencedError, Hub, Lease, ReplacedError
 from local.host.durable.leases import RENEW_S, Leases
 from local.host.durable.runners import AbortedError, ActivityRunner, EntityRunner, OrchestrationRunner, StorageDownError
 from local.host.durable.work_table import Activity, WorkTable
 
-_POLL_S = 0.025  # for what other hosts write
+# How often to look for what other hosts have written: soon after there was something to do, and otherwise.
+_QUICK_POLL_S, _POLL_S = 0.005, 0.04
+_LIVELY_S = 0.3
 _LONGEST_WAIT_S = 60.0
 _FIRST_BACKOFF_S = 0.25
 _LONGEST_BACKOFF_S = 60.0
@@ -75,6 +78,7 @@ class Dispatcher:
         self._loops: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
         self._stopping = False
+        self._began_s = 0.0  # when something was begun last, by time.monotonic()
         hub.database.on_write = self._wake.set
 
     def start(self) -> None:
@@ -129,7 +133,7 @@ class Dispatcher:
         now_s = time.time()
         entities = sum(map(is_entity, self._busy))
         free = {True: self._limits.entities - entities, False: self._limits.orchestrations - len(self._busy) + entities}
-        if self._leases.held and any(free.values()):
+        if now_s < self._leases.expires_s and any(free.values()):
             for target in self._hub.ready(self._leases.held, now_s, self._busy, _AT_ONCE):
                 lease = self._leases.held[self._hub.partition_of(target)]
                 if free[is_entity(target)] > 0:
@@ -147,13 +151,16 @@ class Dispatcher:
         end_s = min(due_s, now_s + _LONGEST_WAIT_S)
         while not self._wake.is_set() and (left_s := end_s - time.time()) > 0:
             try:
-                async with asyncio.timeout(left_s if self._leases.alone else min(left_s, _POLL_S)):
+                async with asyncio.timeout(left_s if self._leases.alone else min(left_s, self._poll_s())):
                     await self._wake.wait()
             except TimeoutError:
                 changes = self._hub.database.changes_by_others()
                 if changes != seen:
                     return changes
         return self._hub.database.changes_by_others()
+
+    def _poll_s(self) -> float:
+        return _QUICK_POLL_S if time.monotonic() - self._began_s < _LIVELY_S else _POLL_S
 
     def _work_due_s(self, now_s: float) -> float:
         """When a locked activity may become free; what is free now waits for a place, not for time."""
@@ -167,13 +174,15 @@ class Dispatcher:
             self._attempts.pop(target, None)
         except FencedError as error:
             _log.warning("An outcome is dropped: %s.", error)
+            if not isinstance(error, ReplacedError):
+                self._leases.lost(lease)
         except AbortedError as error:
             delay_s = 0.0 if isinstance(error, StorageDownError) else self._backoff_s(target)
             _log.warning("'%s' is tried again in %g s: %s", target, delay_s, first_line(error))
-            self._hub.postpone(target, time.time() + delay_s)
+            self._postpone(target, delay_s)
         except Exception:
             _log.exception("'%s' could not be worked on; trying again.", target)
-            self._hub.postpone(target, time.time() + self._backoff_s(target))
+            self._postpone(target, self._backoff_s(target))
         finally:
             self._busy.pop(target, None)
             self._wake.set()
@@ -186,19 +195,28 @@ class Dispatcher:
         except AbortedError as error:
             delay_s = 0.0 if isinstance(error, StorageDownError) else self._backoff_s(key)
             _log.warning("Activity '%s' is run again in %g s: %s", activity.name, delay_s, first_line(error))
-            self._work.release(activity, time.time() + delay_s)
+            self._release(activity, delay_s)
         except Exception:
             _log.exception("Activity '%s' could not be run; trying again.", activity.name)
-            self._work.release(activity, time.time() + self._backoff_s(key))
+            self._release(activity, self._backoff_s(key))
         finally:
             self._activities.pop(activity.seq, None)
             self._wake.set()
+
+    def _postpone(self, target: str, delay_s: float) -> None:
+        with suppress(sqlite3.Error):  # then it is tried again at once
+            self._hub.postpone(target, time.time() + delay_s)
+
+    def _release(self, activity: Activity, delay_s: float) -> None:
+        with suppress(sqlite3.Error):  # then its lock runs out
+            self._work.release(activity, time.time() + delay_s)
 
     def _backoff_s(self, key: str) -> float:
         attempts = self._attempts[key] = self._attempts.get(key, 0) + 1
         return min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** min(attempts - 1, 20))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._began_s = time.monotonic()
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.host.durable import episode
-from local.host.durable.database import Database
+from local.host.durable.database import Database, HubFileError
 from local.host.durable.entity import BatchResult
 from local.host.durable.history import EventType, message
 from local.host.durable.instance_table import Filter, InstanceTable, query_parts
@@ -36,6 +36,10 @@ class FencedError(Exception):
     """Another host has taken over; what was done here is void."""
 
 
+class ReplacedError(FencedError):
+    """The instance was meanwhile replaced, purged or ended otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to work on a partition. `epoch` tells its holder from later ones."""
@@ -58,6 +62,13 @@ class Hub:
         self.database = Database(path)
         self.instances = InstanceTable(self.database)
         self.partitions = partitions
+        (existing,) = self.database.execute("SELECT count(*) FROM leases").fetchone()
+        if existing not in (0, partitions):
+            self.database.close()
+            raise HubFileError(
+                f"the task hub {path} has {existing} partitions, but partitionCount is {partitions}: instances would "
+                "be lost. Set partitionCount back, or use another hubName"
+            )
 
     def partition_of(self, target: str) -> int:
         """The partition of an instance or entity."""
@@ -223,7 +234,7 @@ class Hub:
     def _store(self, before: Instance, commit: episode.Commit, seen: int) -> None:
         stored = self.instances.get(before.id)
         if stored is None or stored.execution_id != before.execution_id or stored.status.ended:
-            raise FencedError(f"instance {before.id} was replaced, ended or purged")
+            raise ReplacedError(f"instance {before.id} was replaced, ended or purged")
         after = commit.instance
         if commit.continued:
             self.instances.clear_history(before.id)

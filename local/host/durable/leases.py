@@ -47,12 +47,14 @@ class Leases:
     Attributes:
         host: the name of this host, unlike that of any other or earlier one.
         held: by partition.
+        expires_s: until when they are good without being renewed.
         alone: whether no other host has the hub open.
     """
 
     def __init__(self, database: Database, partitions: int, *, works: bool = True) -> None:
         self.host = uuid.uuid4().hex
         self.held: dict[int, Lease] = {}
+        self.expires_s = 0.0
         self.alone = True
         self._database = database
         self._partitions = partitions
@@ -98,7 +100,13 @@ class Leases:
             for partition in decided.acquire:
                 self._set(partition, self.host, epochs[partition] + 1, expires_s)
                 self.held[partition] = Lease(partition, self.host, epochs[partition] + 1)
+        self.expires_s = expires_s
         self.alone = len(hosts) == 1
+
+    def lost(self, lease: Lease) -> None:
+        """Take note that another host has taken over."""
+        if self.held.get(lease.partition) == lease:
+            del self.held[lease.partition]
 
     def leave(self) -> None:
         """Give everything up, so that another host takes over at once."""

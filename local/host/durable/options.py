@@ -59,6 +59,8 @@ def read_options(config: Section, settings: Mapping[str, str]) -> DurableOptions
             f"{_SECTION}.overridableExistingInstanceStates must be NonRunningStates or AnyState, not '{states}'"
         )
     reader.flag("extendedSessionsEnabled")
+    reader.count("storageProvider.controlQueueBatchSize", 32)
+    reader.count("storageProvider.controlQueueBufferThreshold", 256, 1000)
     connection = reader.find("storageProvider.connectionName") or reader.find("storageProvider.connectionStringName")
     return DurableOptions(
         hub=_hub_name(reader.find("hubName"), settings),
@@ -112,7 +114,7 @@ class _Reader:
         except (TypeError, ValueError):
             number = 0
         if not 1 <= number <= maximum:
-            limits = "a positive integer" if maximum > _MAX_PARTITIONS else f"an integer between 1 and {maximum}"
+            limits = "a positive integer" if maximum > 1000 else f"an integer between 1 and {maximum}"
             raise BindingError(f"{_SECTION}.{path} must be {limits}, not {value!r}")
         return number
 

@@ -90,9 +90,10 @@ class Calls:
 class OrchestrationRunner:
     """Runs episodes."""
 
-    def __init__(self, hub: Hub, calls: Calls) -> None:
+    def __init__(self, hub: Hub, calls: Calls, clock: Callable[[], float] = time.time) -> None:
         self._hub = hub
         self._calls = calls
+        self._clock = clock
         self._ids = RandomIds()
 
     async def run(self, target: str, lease: Lease) -> None:
@@ -102,7 +103,7 @@ class OrchestrationRunner:
             AbortedError: to be done again.
             FencedError: another host has taken over.
         """
-        now_s = time.time()
+        now_s = self._clock()
         instance = self._hub.instances.get(target)
         messages = self._hub.messages(target, now_s)
         chosen = selection.select(instance, messages)
@@ -147,9 +148,10 @@ class EntityRunner:
         batch_size: maxEntityOperationBatchSize.
     """
 
-    def __init__(self, hub: Hub, calls: Calls, batch_size: int) -> None:
+    def __init__(self, hub: Hub, calls: Calls, batch_size: int, clock: Callable[[], float] = time.time) -> None:
         self._hub = hub
         self._calls = calls
+        self._clock = clock
         self._batch_size = batch_size
 
     async def run(self, target: str, lease: Lease) -> None:
@@ -178,7 +180,7 @@ class EntityRunner:
             # Not an operation but the batch as a whole: the real host tries it again, for ever.
             raise AbortedError(f"a batch of entity {target} failed: {failures.first_line(error)}") from error
         await self._calls.check_storage()
-        self._hub.commit_batch(lease, target, (seq for seq, _ in waiting), result, time.time())
+        self._hub.commit_batch(lease, target, (seq for seq, _ in waiting), result, self._clock())
 
 
 class ActivityRunner:

@@ -145,7 +145,8 @@ class Scheduler:
                     if action["actionType"] in _RETRIED:
                         self._retried[task_id] = Retried(index, 1)
         for index, task_id in list(self._timers.items()):
-            if actions[index].get("isCanceled"):
+            # An orchestrator that failed may not have come to this timer.
+            if index < len(actions) and actions[index].get("isCanceled"):
                 self.cancelled.append(task_id)
                 del self._timers[index]
 

@@ -32,6 +32,8 @@ class StorageGate:
         self._outage = Outage(f"task hub {hub}, AzureWebJobsStorage")
         self._asked_s = float("-inf")
         self._works = False
+        self._delay_s = 0.0
+        self._down = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
         self._loop: asyncio.Task[None] | None = None
 
@@ -57,7 +59,11 @@ class StorageGate:
     async def _watch(self) -> None:
         while True:
             await self._ask()
-            await asyncio.sleep(_INTERVAL_S if self._works else self._delay_s)
+            if self._works:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._down.wait(), _INTERVAL_S)
+            else:
+                await asyncio.sleep(self._delay_s)
 
     async def _ask(self) -> None:
         # All who ask at a time share one request.
@@ -71,11 +77,13 @@ class StorageGate:
                 await self._touch()
         except (AzureError, OSError, TimeoutError) as error:
             self._works = False
+            self._down.set()
             self._delay_s = self._outage.failed(
                 OSError(f"no answer within {_TIMEOUT_S:g} s") if isinstance(error, TimeoutError) else error
             )
         else:
             self._works = True
+            self._down.clear()
             self._outage.over()
         self._asked_s = time.monotonic()
 

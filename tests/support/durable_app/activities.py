@@ -73,3 +73,14 @@ def block(seconds: float) -> str:
 @blueprint.activity_trigger(input_name="value")
 def echo(value: Any):  # noqa: ANN201 - anything
     return value
+
+
+@blueprint.activity_trigger(input_name="arg")
+def job_state(arg: dict) -> str:
+    trace(f"look {arg['job']}")
+    return "done" if count(f"look {arg['job']}") >= arg["done_after"] else "busy"
+
+
+@blueprint.activity_trigger(input_name="to")
+def send_code(to: str) -> int:
+    return sum(map(ord, to))

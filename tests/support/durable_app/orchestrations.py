@@ -1,5 +1,6 @@
 """Orchestrations, one for each feature."""
 
+import json
 import os
 from collections.abc import Generator
 from datetime import timedelta
@@ -212,3 +213,37 @@ def http(context: df.DurableOrchestrationContext) -> Steps:
 def versioned(context: df.DurableOrchestrationContext) -> Steps:
     yield context.call_activity("greet", "x")
     return context.version
+
+
+@blueprint.orchestration_trigger(context_name="context")
+def monitor(context: df.DurableOrchestrationContext) -> Steps:
+    """Looks again and again until a job is done or the time is up, then says so."""
+    arg = context.get_input()
+    expires = context.current_utc_datetime + timedelta(seconds=arg["patience_s"])
+    looks = 0
+    while context.current_utc_datetime < expires:
+        looks += 1
+        state = yield context.call_activity("job_state", {"job": arg["job"], "done_after": arg["done_after"]})
+        context.set_custom_status({"looks": looks, "state": state})
+        if state == "done":
+            return (yield context.call_activity("greet", arg["job"]))
+        yield context.create_timer(context.current_utc_datetime + timedelta(seconds=arg["interval_s"]))
+    return "gave up"
+
+
+@blueprint.orchestration_trigger(context_name="context")
+def verification(context: df.DurableOrchestrationContext) -> Steps:
+    """Sends somebody a code, who has three tries and a little time to repeat it."""
+    code = yield context.call_activity("send_code", context.get_input()["to"])
+    deadline = context.create_timer(context.current_utc_datetime + timedelta(seconds=context.get_input()["s"]))
+    for attempt in range(3):
+        answer = context.wait_for_external_event("answer")
+        winner = yield context.task_any([answer, deadline])
+        if winner == deadline:
+            return "too late"
+        if json.loads(answer.result) == code:
+            deadline.cancel()
+            return "verified"
+        context.set_custom_status(attempt + 1)
+    deadline.cancel()
+    return "wrong"
