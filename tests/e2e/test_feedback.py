@@ -65,8 +65,8 @@ async def test_each_outcome_has_the_correlation_id_of_its_own_message(system: Sy
 FAULTS: dict[str, tuple[dict[str, Any], str, int]] = {
     # name: the fault, how the job ends (code of its error), after how many attempts
     "unavailable-once": ({"kind": "status", "status": 503}, "", 2),
-    "throttled-once": ({"kind": "status", "status": 429, "headers": {"retry-after": "1"}}, "", 2),
-    "throttled-oddly": ({"kind": "status", "status": 429, "headers": {"retry-after": "-1"}}, "", 2),
+    "throttled-once": ({"kind": "status", "status": 429, "headers": {"retry-after": "1"}}, "", 1),
+    "throttled-oddly": ({"kind": "status", "status": 429, "headers": {"retry-after": "-1"}}, "", 1),
     "timeout-once": ({"kind": "delay", "delay_ms": 5000}, "", 2),
     "request-timeout-once": ({"kind": "status", "status": 408}, "", 2),
     "dropped-once": ({"kind": "drop", "at": "mid_body"}, "", 2),
@@ -74,7 +74,6 @@ FAULTS: dict[str, tuple[dict[str, Any], str, int]] = {
     "not-json-once": ({"kind": "invalid_content"}, "", 1),
     "wrong-schema-once": ({"kind": "schema_violation"}, "", 1),
     "always-unavailable": ({"kind": "status", "status": 500, "count": None}, "model_unavailable", MAX_ATTEMPTS),
-    "always-throttled": ({"kind": "status", "status": 429, "count": None}, "rate_limited", MAX_ATTEMPTS),
     "always-wrong-schema": ({"kind": "schema_violation", "count": None}, "invalid_output", 1),
     "always-cut-off": ({"kind": "truncate", "count": None}, "invalid_output", 1),
     "prompt-filtered": ({"kind": "content_filter", "on": "prompt", "count": None}, "content_filtered", 1),
