@@ -22,6 +22,9 @@ def admit(context: df.DurableOrchestrationContext) -> Generator[Any, Any]:
     try:
         planned = yield context.call_activity("admission_plan", deployment)
         answer = None
+        for throttled in planned["throttled"]:
+            request = {"now_s": planned["now_s"], "payload": throttled}
+            yield context.call_entity(counter_of(deployment), "throttled", request)
         if planned["payload"] is not None:
             request = {"now_s": planned["now_s"], "payload": planned["payload"]}
             answer = yield context.call_entity(counter_of(deployment), "book", request)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _FREEZE_ROW = "freeze"
 _CLOCK_ROW = "clock"
+_MOST = 2**31 - 1
 _REPORT_LIMIT = 2 * MAX_HEARD  # two reports a call
 
 
@@ -63,7 +64,7 @@ class CallReports:
         digest = hashlib.sha256(f"{ticket.kind}\n{ticket.job_id}".encode()).hexdigest()[:16]
         part = "b" if report.answered else "a"
         key = f"r:{int(ticket.start_s * 1000):015d}:{digest}:{ticket.booking}:{part}"
-        values = {name: getattr(report, name) for name in _COLUMNS if getattr(report, name) is not None}
+        values = {name: _fitting(getattr(report, name)) for name in _COLUMNS if getattr(report, name) is not None}
         async with storage_errors("Reporting a call"):
             await self._table.upsert_entity(
                 {"PartitionKey": self._partition, "RowKey": key, **values}, mode=UpdateMode.REPLACE
@@ -136,6 +137,11 @@ class CallReports:
 
 
 _COLUMNS = tuple(f.name for f in fields(CallReport) if f.name != "key")
+
+
+def _fitting(value: float) -> float:
+    """What the endpoint says may be nonsense, and more than a column holds (Edm.Int32)."""
+    return min(value, _MOST) if isinstance(value, int) else value
 
 
 def _report(row: Mapping[str, Any]) -> CallReport:

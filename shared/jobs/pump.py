@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from shared.errors import PermanentError
 from shared.jobs.call_reports import CallReport, CallReports
 from shared.jobs.kinds import JobKind
 from shared.jobs.pending import PendingQueue, PendingTable
@@ -19,9 +20,8 @@ from shared.jobs.pump_row import Phase, PumpRow
 from shared.jobs.store import JobStore
 from shared.messages import Priority
 from shared.messaging.sender import MessageSender
-from shared.quota.admission import Admission, Heard, Placement, Plan
+from shared.quota.admission import MAX_HEARD, Admission, Heard, Placement, Plan
 from shared.quota.fair_queue import PendingJob, Queue
-from shared.quota.operations import OversizedRequestError
 from shared.storage.server_clock import ServerClock
 from shared.telemetry.events import log_event
 
@@ -31,10 +31,24 @@ _OUTSTANDING_S = 60.0
 _MAX_REST_S = 60.0
 _SHORTEST_PAUSE_S = 0.05
 _COUNT_LIMIT = 10_000
+_MOST_RETOLD = 20
 
 type Notify = Callable[[str, str, dict[str, Any]], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
+
+
+class LimitLoweredError(PermanentError):
+    """The call became larger than the whole quota, as the limit was lowered."""
+
+    code = "oversized_request"
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__(
+            f"The request needs {tokens} tokens; the limit of tokens per minute was lowered below that since it was "
+            "accepted, so it can never run. Raise the limit and replay it, or shorten the input.",
+            field="tokens",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,7 @@ class Pump:
 
         Returns:
             JSON for `send`; `payload` in it is for the token counter's `book`, or None where there is nothing to ask.
+            `throttled` holds payloads for its operation of that name, to be done before.
 
         Raises:
             StorageError
@@ -81,7 +96,8 @@ class Pump:
         now_s = parts.clock.now_s()
         await parts.row.running(now_s)
         kept = await parts.row.load() or {}
-        reports = await parts.reports.read()
+        freeze = await parts.reports.freeze()
+        reports = _audible(await parts.reports.read())
         queues = await parts.pending.heads(self._deployment, parts.clock.now(), READ_LIMIT)
         outstanding = _outstanding(kept.get("outstanding", {}), reports, now_s)
         plan = self._policy.plan(
@@ -91,6 +107,12 @@ class Pump:
         return {
             # An id of its own: a cycle that was lost between its steps must not be answered with another's.
             "payload": None if plan.payload is None else {**plan.payload, "id": uuid.uuid4().hex},
+            # 429s that no worker could tell the counter of: until it knows, every booking of its would be void.
+            "throttled": [
+                {"id": uuid.uuid4().hex, "epoch": freeze.epoch - 1, "retry_after_s": freeze.until_s - now_s}
+                for _ in range(min(kept.get("unheard", 0), _MOST_RETOLD))
+            ],
+            "epoch": freeze.epoch,
             "deployment": self._deployment,
             "now_s": now_s,
             "jobs": [[job.id, job.tokens, job.app, job.priority] for job in plan.jobs],
@@ -117,6 +139,8 @@ class Pump:
             StorageError, MessagingError: it has to be done again.
         """
         parts = self._parts
+        # Before anything can fail: a report that is told twice gives back what others have booked.
+        await parts.pending.remove(self._deployment, planned["reports"])
         if answer is not None and not answer.get("ok"):
             log_event(logger, "booking_refused", level=logging.ERROR, reason=str(answer.get("code")))
         queues = [_summary(*queue) for queue in planned["queues"]]
@@ -132,8 +156,9 @@ class Pump:
         for placement in end.placements:
             second = str(int(placement.start_s))
             outstanding[second] = outstanding.get(second, 0) + 1
-        await parts.row.save({"policy": end.state, "outstanding": outstanding})
-        gone = [*(p.job.id for p in end.placements), *_ids(end.oversized), *planned["reports"]]
+        unheard = planned["epoch"] - answer["epoch"] if answer is not None and answer.get("ok") else 0
+        await parts.row.save({"policy": end.state, "outstanding": outstanding, "unheard": unheard})
+        gone = [*(p.job.id for p in end.placements), *_ids(end.oversized)]
         await parts.pending.remove(self._deployment, gone)
         log_event(logger, "pump_cycle", booked=len(end.placements), asked=len(jobs), heard=len(planned["reports"]))
         return await self._pause(end.next_s, planned["next_due_s"])
@@ -169,8 +194,7 @@ class Pump:
         record = await self._parts.store.get(call.kind, call.job_id) if call is not None else None
         if call is None or record is None or record.state.final or record.booking != call.booking:
             return
-        error = OversizedRequestError(call.tokens, self._policy.limits["tpm"])
-        await self._parts.publisher.end(await self._parts.publisher.failed(record, error))
+        await self._parts.publisher.end(await self._parts.publisher.failed(record, LimitLoweredError(call.tokens)))
 
 
 def heard(reports: Sequence[CallReport]) -> Heard:
@@ -189,6 +213,12 @@ def heard(reports: Sequence[CallReport]) -> Heard:
         ],
         usage=(len(answered), sum(r.prompt_tokens for r in answered), sum(r.completion_tokens for r in answered)),
     )
+
+
+def _audible(reports: Sequence[CallReport]) -> Sequence[CallReport]:
+    """As many as one cycle can tell; the others wait for the next."""
+    first = [number for number, report in enumerate(reports) if not report.answered]
+    return reports if len(first) <= MAX_HEARD else reports[: first[MAX_HEARD]]
 
 
 def _outstanding(kept: Mapping[str, int], reports: Sequence[CallReport], now_s: float) -> dict[str, int]:

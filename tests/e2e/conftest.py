@@ -106,7 +106,12 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with stack(
         data,
         model_args=["--engine", "instant", "--no-limits"],
-        host_env={"SLUICE_MAX_ATTEMPTS": str(MAX_ATTEMPTS), "SLUICE_MAX_THROTTLES": "3", "AZURE_OPENAI_TIMEOUT_S": "3"},
+        host_env={
+            "SLUICE_MAX_ATTEMPTS": str(MAX_ATTEMPTS),
+            "SLUICE_MAX_THROTTLES": "3",
+            "AZURE_OPENAI_TIMEOUT_S": "3",
+            "SLUICE_SWEEP_SCHEDULE": "*/3 * * * * *",  # finds replays from the command line
+        },
     ) as running:
         yield System(running)
 

@@ -44,6 +44,12 @@ async def test_a_report_that_is_repeated_replaces_the_first(reports: CallReports
     assert [replace(r, key="") for r in await reports.read()] == [CallReport(START_S, 100, 3)]
 
 
+async def test_nonsense_of_the_endpoint_can_be_kept(reports: CallReports) -> None:
+    await reports.put(ticket(), replace(ANSWERED, remaining_tokens=10**17, prompt_tokens=10**12))
+    (read,) = await reports.read()
+    assert (read.remaining_tokens, read.prompt_tokens, read.completion_tokens) == (2**31 - 1, 2**31 - 1, 20)
+
+
 async def test_calls_have_reports_of_their_own_oldest_first(reports: CallReports) -> None:
     tickets = [ticket("b", 1, START_S + 5), ticket("a", 2, START_S), ticket("a", 1, START_S - 5), ticket("ü/?#", 1)]
     for one in tickets:
