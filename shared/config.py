@@ -74,6 +74,34 @@ class QuotaSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """How long jobs that have ended are kept.
+
+    Attributes:
+        days: after the end; 0 keeps them for ever.
+        minutes: longest run of one night's purge; it goes on the next night.
+    """
+
+    days: int
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class AppAccess:
+    """How the command reaches the running app.
+
+    Attributes:
+        url: such as "https://NAME.azurewebsites.net"; None where none is set.
+        function_key: where its endpoints ask for a key.
+        resource_uri: audience of an Entra token, where they ask for that.
+    """
+
+    url: str | None
+    function_key: str | None = field(default=None, repr=False)
+    resource_uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set. docs/configuration.md lists the names, defaults and effects."""
 
@@ -83,6 +111,8 @@ class Settings:
     feedback: Queues
     openai: OpenAISettings
     quota: QuotaSettings
+    retention: RetentionSettings
+    app: AppAccess
     feedback_profile: Path | None
     max_text_chars: int
     max_body_bytes: int
@@ -106,6 +136,11 @@ class Settings:
             feedback=feedback_queues(env),
             openai=openai_settings(env),
             quota=_quota(reader),
+            retention=RetentionSettings(
+                days=int(reader.number("SLUICE_RETENTION_DAYS", 30, low=0, high=3650)),
+                minutes=reader.number("SLUICE_RETENTION_MINUTES", 5, low=0.1, high=60),
+            ),
+            app=app_access(env),
             feedback_profile=Path(profile) if profile else None,
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
             max_body_bytes=int(reader.number("SLUICE_MAX_BODY_BYTES", 4_000_000, low=1_000, high=100_000_000)),
@@ -128,6 +163,18 @@ def feedback_queues(env: Mapping[str, str] | None = None) -> Queues:
 def sweep_schedule(env: Mapping[str, str] | None = None) -> str:
     """How often to look for calls that nobody woke the pump for (NCRONTAB). Needed when the app is indexed."""
     return _Reader(os.environ if env is None else env).text("SLUICE_SWEEP_SCHEDULE") or "0 * * * * *"
+
+
+def retention_schedule(env: Mapping[str, str] | None = None) -> str:
+    """When to delete what is older than the retention (NCRONTAB, UTC). Needed when the app is indexed."""
+    return _Reader(os.environ if env is None else env).text("SLUICE_RETENTION_SCHEDULE") or "0 30 2 * * *"
+
+
+def app_access(env: Mapping[str, str] | None = None) -> AppAccess:
+    """How to reach the running app."""
+    reader = _Reader(os.environ if env is None else env)
+    url = reader.text("SLUICE_URL")
+    return AppAccess(url, reader.text("SLUICE_FUNCTION_KEY"), reader.text("SLUICE_RESOURCE_URI"))
 
 
 def token_endpoints_level(env: Mapping[str, str] | None = None) -> str:

@@ -2,7 +2,17 @@
 
 import pytest
 
-from shared.config import Settings, feedback_queues
+from shared.config import (
+    AppAccess,
+    QuotaSettings,
+    RetentionSettings,
+    Settings,
+    app_access,
+    feedback_queues,
+    retention_schedule,
+    sweep_schedule,
+    token_endpoints_level,
+)
 from shared.errors import ConfigurationError
 
 LOCAL = {
@@ -74,6 +84,12 @@ def test_queues_have_names_without_any_setting() -> None:
         ({**LOCAL, "SLUICE_MAX_ATTEMPTS": "many"}, "SLUICE_MAX_ATTEMPTS"),
         ({**LOCAL, "SLUICE_MAX_ATTEMPTS": "0"}, "SLUICE_MAX_ATTEMPTS"),
         ({**LOCAL, "FEEDBACK_MAX_TEXT_CHARS": "nan"}, "FEEDBACK_MAX_TEXT_CHARS"),
+        ({**LOCAL, "OPENAI_TOKEN_LIMIT_PER_MINUTE": "0"}, "OPENAI_TOKEN_LIMIT_PER_MINUTE"),
+        ({**LOCAL, "OPENAI_REQUEST_LIMIT_PER_MINUTE": "0"}, "OPENAI_REQUEST_LIMIT_PER_MINUTE"),
+        ({**LOCAL, "OPENAI_REQUEST_WINDOW_S": "61"}, "OPENAI_REQUEST_WINDOW_S"),
+        ({**LOCAL, "SLUICE_QUOTA_GUARD_S": "0.1"}, "SLUICE_QUOTA_GUARD_S"),
+        ({**LOCAL, "SLUICE_RETENTION_DAYS": "-1"}, "SLUICE_RETENTION_DAYS"),
+        ({**LOCAL, "SLUICE_RETENTION_MINUTES": "0"}, "SLUICE_RETENTION_MINUTES"),
     ],
 )
 def test_errors_name_the_setting(env: dict[str, str], named: str) -> None:
@@ -85,3 +101,60 @@ def test_keys_and_connection_strings_are_not_shown() -> None:
     settings = Settings.from_env({**LOCAL, "AZURE_OPENAI_API_KEY": "sekrit"})
     assert "sekrit" not in repr(settings)
     assert "SharedAccessKey" not in repr(settings)
+    env = {**LOCAL, "SLUICE_URL": "https://a", "SLUICE_FUNCTION_KEY": "sekrit"}
+    assert "sekrit" not in repr(Settings.from_env(env))
+
+
+def test_quota_without_any_setting() -> None:
+    assert Settings.from_env(LOCAL).quota == QuotaSettings(100_000, 600, 10.0, 2.15, {})
+
+
+def test_quota_as_set() -> None:
+    env = {
+        "OPENAI_TOKEN_LIMIT_PER_MINUTE": "30000",
+        "OPENAI_REQUEST_LIMIT_PER_MINUTE": "42",
+        "OPENAI_REQUEST_WINDOW_S": "1",
+        "SLUICE_QUOTA_GUARD_S": "3.5",
+        "SLUICE_APP_WEIGHTS": " shop=3, forum=0.5,",
+    }
+    quota = Settings.from_env({**LOCAL, **env}).quota
+    assert quota == QuotaSettings(30_000, 42, 1.0, 3.5, {"shop": 3.0, "forum": 0.5})
+
+
+@pytest.mark.parametrize(("tpm", "rpm"), [("1000", 6), ("150000", 900), ("1", 1)])
+def test_requests_follow_from_tokens_as_azure_grants_them(tpm: str, rpm: int) -> None:
+    """6 RPM for each 1,000 TPM."""
+    assert Settings.from_env({**LOCAL, "OPENAI_TOKEN_LIMIT_PER_MINUTE": tpm}).quota.rpm == rpm
+
+
+def test_an_app_may_have_any_name() -> None:
+    assert Settings.from_env({**LOCAL, "SLUICE_APP_WEIGHTS": "a=b=2"}).quota.weights == {"a=b": 2.0}
+
+
+@pytest.mark.parametrize("weights", ["shop", "shop=", "=3", "shop=0", "shop=-1", "shop=nan", "shop=1e9", "shop=x,b=1"])
+def test_wrong_weights_are_named(weights: str) -> None:
+    with pytest.raises(ConfigurationError, match="SLUICE_APP_WEIGHTS"):
+        Settings.from_env({**LOCAL, "SLUICE_APP_WEIGHTS": weights})
+
+
+def test_retention() -> None:
+    assert Settings.from_env(LOCAL).retention == RetentionSettings(30, 5)
+    env = {**LOCAL, "SLUICE_RETENTION_DAYS": "0", "SLUICE_RETENTION_MINUTES": "1.5"}
+    assert Settings.from_env(env).retention == RetentionSettings(0, 1.5)
+
+
+def test_schedules() -> None:
+    assert (sweep_schedule({}), retention_schedule({})) == ("0 * * * * *", "0 30 2 * * *")
+    assert sweep_schedule({"SLUICE_SWEEP_SCHEDULE": "*/5 * * * * *"}) == "*/5 * * * * *"
+    assert retention_schedule({"SLUICE_RETENTION_SCHEDULE": "0 0 4 * * *"}) == "0 0 4 * * *"
+
+
+@pytest.mark.parametrize(("value", "level"), [("", "function"), ("Anonymous", "anonymous"), ("none", "function")])
+def test_endpoints_are_never_open_by_a_mistake(value: str, level: str) -> None:
+    assert token_endpoints_level({"SLUICE_TOKENS_AUTH_LEVEL": value}) == level
+
+
+def test_access_to_the_app() -> None:
+    assert app_access({}) == AppAccess(None)
+    env = {"SLUICE_URL": "https://a", "SLUICE_FUNCTION_KEY": "k", "SLUICE_RESOURCE_URI": "api://a"}
+    assert app_access(env) == AppAccess("https://a", "k", "api://a")
