@@ -166,7 +166,7 @@ def test_an_error_answer_books_nothing_and_goes_on() -> None:
 def test_a_large_job_that_was_passed_over_is_reserved_a_start() -> None:
     pump = Pump()
     small = _queue(300).jobs
-    queues = [Queue([*small[:10], PendingJob("large", 50_000), *small[10:]])]
+    queues = [Queue([*small[:10], PendingJob("large", 50_000, "a"), *small[10:]])]
     reserved = []
     for _ in range(40):
         plan, result = pump.cycle(queues)
