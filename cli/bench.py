@@ -56,7 +56,7 @@ def quota(
     workload: Annotated[list[str] | None, typer.Option(help="Only these; give it several times.")] = None,
     instances: Annotated[list[int] | None, typer.Option(help="Of the app; 8 by default.")] = None,
     delivery: Annotated[list[str] | None, typer.Option(help="How late scheduled messages arrive.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Of quota that the jobs need; 8 by default.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Of quota that the jobs need; 5 by default.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 1,
     backend: Annotated[Backend, typer.Option(help="Of the durable entity.")] = "storage",
     token_window: Annotated[TokenWindow, typer.Option(help="Of the endpoint.")] = "rolling",  # noqa: S107 - not a password
@@ -72,7 +72,7 @@ def quota(
     from benchmarks.quota.scenario import Scenario
 
     base = Scenario(
-        minutes=minutes or (2.0 if quick else 8.0),
+        minutes=minutes or (2.0 if quick else 5.0),
         backend=backend,
         token_window=token_window,
         charge_factor=charge_factor,

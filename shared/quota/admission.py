@@ -8,6 +8,7 @@ A plan must be stored before its call is made, and placed before another is made
 counter gives an interrupted cycle the same answer again, and that fits only the same jobs in the same order.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -264,12 +265,11 @@ class Admission:
 
 def _waiting(queues: Sequence[Queue], gone: Sequence[PendingJob]) -> set[tuple[str, Priority]]:
     """Apps and priorities that still have jobs."""
-    left: dict[tuple[str, Priority], int] = {}
+    left: Counter[tuple[str, Priority]] = Counter()
     for queue in queues:
         if queue.jobs:
-            left[queue.jobs[0].app, queue.jobs[0].priority] = len(queue.jobs) + queue.more
-    for job in gone:
-        left[job.app, job.priority] -= 1
+            left[queue.jobs[0].app, queue.jobs[0].priority] += len(queue.jobs) + queue.more
+    left.subtract((job.app, job.priority) for job in gone)
     return {key for key, count in left.items() if count > 0}
 
 

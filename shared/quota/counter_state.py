@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.errors import SluiceError
-from shared.quota.ledger import Booking, Ledger
+from shared.quota.booking import Booking
+from shared.quota.ledger import Ledger
 from shared.quota.ledger_state import LedgerState
 from shared.quota.limits import MINUTE_S, SLOT_S, Limits
 from shared.quota.operation_log import OperationLog

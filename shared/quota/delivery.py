@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.quota.freeze import Freeze
 
-DEFAULT_LEAD_S = 0.5
+DEFAULT_LEAD_S = 1.2
 _SAMPLES_NEEDED = 50
 _QUANTILE = 0.995
 _MARGIN_S = 0.2

@@ -38,7 +38,8 @@ class Freeze:
     """What all workers must know of the 429s so far.
 
     Attributes:
-        epoch: grows with every 429 of a call that was booked in the present epoch. Bookings of earlier epochs are void.
+        epoch: grows with every 429 of a call that was booked in the present epoch, and when bookings are recalled.
+            Bookings of earlier epochs are void.
         until_s: nothing starts before.
     """
 
@@ -93,8 +94,14 @@ class FreezeState:
         self.widened_s = min(_WIDEST_S, self.extra_s(now_s) + _WIDEN_S)
         self.widened_at_s = now_s
         void_from = slot_from(self.freeze.until_s)
-        self.voids = [*self.voids, [self.freeze.epoch, void_from]][-_VOIDS_KEPT:]
+        self.begin_epoch(void_from, self.freeze.epoch)
         return void_from
+
+    def begin_epoch(self, void_from: int, epoch: int | None = None) -> None:
+        """Void all bookings of earlier epochs; those from this slot on are no longer counted."""
+        epoch = self.freeze.epoch + 1 if epoch is None else epoch
+        self.freeze = Freeze(epoch, self.freeze.until_s)
+        self.voids = [*self.voids, [epoch, void_from]][-_VOIDS_KEPT:]
 
     def is_void(self, booking_epoch: int, slot: int) -> bool:
         """Whether a 429 dropped this booking from the ledger already."""

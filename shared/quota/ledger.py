@@ -14,9 +14,10 @@ The rule holds for calls sent from their start to `tolerance_s` after it, by the
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from shared.quota.bias import BiasState
+from shared.quota.booking import Booking
 from shared.quota.freeze import Freeze
 from shared.quota.ledger_state import LedgerState
 from shared.quota.limits import (
@@ -38,27 +39,10 @@ HORIZON_S = 14.0
 MAX_HORIZON_S = 15.0
 _HISTORY_S = 95.0
 _MAX_JUMP_BACK_S = 120.0
+_RECALL_S = 2.0
+_OVERBOOKED = 1.01
 # A booking made now counts no longer: the horizon, waits for whole windows, its own window; widened by 429s.
 _LONGEST_LIFE_S = MAX_HORIZON_S + 2 * (MINUTE_S + 5.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """Permission for one call.
-
-    Attributes:
-        start_s: earliest time of sending; a multiple of 0.25 s.
-        tokens: as estimated.
-        epoch: of the freeze when it was made; after the next 429 it is void.
-    """
-
-    start_s: float
-    tokens: int
-    epoch: int
-
-    @property
-    def slot(self) -> int:
-        return slot_at(self.start_s)
 
 
 class Ledger:
@@ -77,9 +61,8 @@ class Ledger:
         self.state = state
         self.now_s = now_s
         if now_s < state.now_s - _MAX_JUMP_BACK_S:
-            epoch = state.freeze.freeze.epoch + 1
-            state.freeze.freeze = Freeze(epoch, 0.0)
-            state.freeze.voids = [[epoch, 0]]
+            state.freeze.freeze = Freeze(state.freeze.freeze.epoch, 0.0)
+            state.freeze.begin_epoch(0)
             state.freeze.widened_at_s = state.now_s = now_s
             state.counts, state.wide_guard = SlotCounts(slot_at(now_s - _HISTORY_S)), (0.0, 0.0)
             state.bias = BiasState()
@@ -222,6 +205,27 @@ class Ledger:
         if void_from is not None:
             state.counts.drop_bookings(void_from)
         self._forget_windows()
+
+    def recall(self) -> bool:
+        """Void what is booked ahead where it is more than the windows hold now.
+
+        The limits were lowered, or it was learnt that the endpoint counts more. Workers learn of it as of a 429, by the
+        epoch; so what starts within two seconds stays.
+
+        Returns:
+            Whether anything was voided.
+        """
+        counts, capacity = self.state.counts, self.capacity
+        soon = slot_from(self.now_s + _RECALL_S)
+        ahead = counts.booked_tokens[max(0, soon - counts.first) :]
+        first = next((soon + index for index, tokens in enumerate(ahead) if tokens), None)
+        minute = self._open_windows()[0]
+        if first is None or minute.last_over(_OVERBOOKED * capacity, first, minute.end) is None:
+            return False
+        self.state.freeze.begin_epoch(soon)
+        counts.drop_bookings(soon)
+        self._forget_windows()
+        return True
 
     def used(self) -> int:
         """Tokens sent, or booked to be sent, in the last 60 s."""

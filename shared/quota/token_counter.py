@@ -9,8 +9,9 @@ import math
 from typing import Any
 
 from shared.errors import ConfigurationError, SluiceError
+from shared.quota.booking import Booking
 from shared.quota.counter_state import CounterState
-from shared.quota.ledger import HORIZON_S, Booking, Ledger
+from shared.quota.ledger import HORIZON_S, Ledger
 from shared.quota.limits import Limits
 from shared.quota.operation_log import digest
 from shared.quota.operations import (
@@ -95,6 +96,7 @@ def _book(counter: CounterState, request: Book, ledger: Ledger) -> Answer:
         ledger.release(Booking(start_s, tokens, epoch))
     for sent_s, tokens, remaining_tokens in request.observed:
         ledger.observe(sent_s, tokens, remaining_tokens)
+    ledger.recall()
     _add_usage(counter, request.usage)
     tpm = ledger.state.limits.tpm
     fitting = [number for number, tokens in enumerate(request.jobs) if tokens <= tpm]

@@ -111,3 +111,30 @@ def test_many_429s_stay_bounded() -> None:
     assert state.extra_s(START_S + 10) <= 3
     assert state.throttles == state.freeze.epoch == 100
     assert not ledger.release(first), "dropped in an epoch that is forgotten"
+
+
+def test_what_is_booked_beyond_lower_limits_is_recalled() -> None:
+    ledger = Ledger.new(LIMITS, START_S)
+    soon = ledger.book([1000], delay_s=1)[0]
+    late = ledger.book([5000], delay_s=5)[0]
+    assert soon is not None
+    assert late is not None
+    assert not ledger.recall(), "nothing has changed"
+    ledger.configure(Limits(tpm=3000, rpm=600, pace=0))
+    assert ledger.recall()
+    assert ledger.freeze == Freeze(1, 0)
+    assert not ledger.release(late)
+    new = ledger.book([2000])[0]
+    assert new is not None
+    assert new.start_s == START_S
+    assert not ledger.recall(), "the new bookings fit"
+    assert ledger.release(soon)
+
+
+def test_calls_already_sent_are_no_reason_for_a_recall() -> None:
+    ledger = Ledger.new(LIMITS, START_S)
+    ledger.book([6000])
+    ledger = Ledger(ledger.state, START_S + 10)
+    ledger.configure(Limits(tpm=3000, rpm=600, pace=0))
+    ledger.book([500], reserved=0)
+    assert not ledger.recall()

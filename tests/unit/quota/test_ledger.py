@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.quota.ledger import Booking, Ledger
+from shared.quota.booking import Booking
+from shared.quota.ledger import Ledger
 from shared.quota.ledger_state import LedgerState
 from shared.quota.limits import Limits
 from tests.unit.quota.world import START_S, World, drive, fates, limits, most_in_any_window, steps

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from shared.quota.ledger import Booking, Ledger
+from shared.quota.booking import Booking
+from shared.quota.ledger import Ledger
 from shared.quota.limits import Limits
 
 START_S = 1_790_000_000.0
