@@ -64,6 +64,13 @@ async def limits(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """The limits that now hold, until the settings change."""
 
     async def ask(body: Body) -> Body:
+        found = await services()
+        if req.route_params["deployment"] == found.deployment:
+            # A new counter must know the settings' limits first: what isn't changed comes from them, and it would
+            # take them for changed settings afterwards.
+            known = await _operate(req, client, "book", {"id": uuid.uuid4().hex, "limits": found.limits.as_dict()})
+            if not known.get("ok"):
+                return known
         return await _operate(req, client, "configure", {"id": uuid.uuid4().hex, "limits": body})
 
     return await _respond(req, ask)
@@ -76,16 +83,17 @@ async def status(req: func.HttpRequest, client: Client) -> func.HttpResponse:
         found = await services()
         deployment = req.route_params["deployment"]
         entity = await client.read_entity_state(counter_of(deployment))
+        state = entity.entity_state if entity.entity_exists else None
         now_s = found.clock.now_s()
-        if entity.entity_exists:
-            _, answer = apply(entity.entity_state, "status", {"id": "status"}, now_s)
-        elif deployment == found.deployment:
-            # Nobody asked it yet: as a new one would say.
-            fresh, _ = apply(None, "configure", {"id": "new", "limits": found.limits.as_dict()}, now_s)
-            _, answer = apply(fresh, "status", {"id": "status"}, now_s)
-        else:
+        if deployment == found.deployment:
+            # As of the next booking: a new counter gets its limits with that.
+            state, _ = apply(state, "book", {"id": uuid.uuid4().hex, "limits": found.limits.as_dict()}, now_s)
+        elif state is None:
             return _error("unknown_deployment", f"There is no token counter for the deployment {deployment}.")
-        return {**answer, "pending": await found.pump_of(deployment).waiting()}
+        _, answer = apply(state, "status", {"id": "status"}, now_s)
+        # Calls line up for our own deployment only; other callers may have counters for others.
+        pending = await found.pump.waiting() if deployment == found.deployment else {}
+        return {**answer, "pending": pending}
 
     return await _respond(req, ask)
 
