@@ -1,7 +1,7 @@
 """What became of the calls that were let through: a row each, until the pump tells the token counter of them."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -96,9 +96,20 @@ class CallReports:
         Args:
             epoch: of the booking of the call that got it.
         """
+        return await self._change_freeze(lambda known: known.after(epoch, retry_after_s, now_s))
+
+    async def adopt(self, freeze: Freeze) -> Freeze:
+        """Tell every worker what the token counter decided by itself."""
+        return await self._change_freeze(
+            lambda known: Freeze(max(known.epoch, freeze.epoch), max(known.until_s, freeze.until_s))
+        )
+
+    async def _change_freeze(self, change: Callable[[Freeze], Freeze]) -> Freeze:
         while True:
             known, etag = await self._freeze_row()
-            after = known.after(epoch, retry_after_s, now_s)
+            after = change(known)
+            if after == known:
+                return known
             row = {
                 "PartitionKey": self._partition,
                 "RowKey": _FREEZE_ROW,

@@ -148,6 +148,9 @@ class Pump:
         plan = Plan(jobs, planned["payload"], planned["state"], planned["slow"], planned["now_s"])
         now_s = parts.clock.now_s()
         end = self._policy.place(plan, answer, queues, now_s)
+        if end.freeze.epoch > planned["epoch"]:
+            # Bookings that lower limits or a learnt bias leave no room for are void, without any 429.
+            await parts.reports.adopt(end.freeze)
         calls = await parts.pending.get(self._deployment, [p.job.id for p in end.placements] + _ids(end.oversized))
         await self._send(end.placements, calls, notify)
         for job in end.oversized:

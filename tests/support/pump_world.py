@@ -32,6 +32,10 @@ from tests.support.memory import MemoryBlobs, MemorySender
 START_S = 1_790_000_000.0
 
 
+async def nobody(instance: str, event: str, data: dict[str, Any]) -> None:
+    raise AssertionError("no orchestration waits")
+
+
 class Fuse:
     """Fails one call of a port: the first, the second, ... of all that go through it. Never, until it is armed."""
 
@@ -159,7 +163,7 @@ class PumpWorld:
     async def cycle(self) -> float | None:
         """All of one cycle. Returns the pause before the next one, or None."""
         planned = await self.plan()
-        return await self.pump.send(planned, self.book(planned))
+        return await self.pump.send(planned, self.book(planned), nobody)
 
     async def cycles(self, limit: int = 60) -> int:
         """Cycles until the pump ends, time passing. Returns how many."""

@@ -12,7 +12,7 @@ from shared.jobs.record import JobState
 from shared.messages import RunTicket
 from shared.quota.admission import MAX_HEARD
 from shared.quota.limits import Limits
-from tests.support.pump_world import PumpWorld
+from tests.support.pump_world import PumpWorld, nobody
 
 TPM = 60_000
 
@@ -86,7 +86,7 @@ async def test_reports_that_one_cycle_cannot_tell_wait_for_the_next(world: PumpW
         )
     planned = await world.plan()
     assert len(planned["payload"]["released"]) == MAX_HEARD
-    await world.pump.send(planned, world.book(planned))
+    await world.pump.send(planned, world.book(planned), nobody)
     assert len(await world.reports.read()) == 5
     planned = await world.plan()
     assert len(planned["payload"]["released"]) == 5
@@ -96,7 +96,7 @@ async def test_a_refused_cycle_forgets_no_call(world: PumpWorld) -> None:
     await world.add("a")
     planned = await world.plan()
     refused = {"ok": False, "code": "invalid_message", "error": "of some reason"}
-    assert await world.pump.send(planned, refused) is not None
+    assert await world.pump.send(planned, refused, nobody) is not None
     assert world.sent() == []
     await world.cycle()
     assert world.sent_ids() == {"a": 1}
@@ -107,10 +107,10 @@ async def test_sending_twice_changes_nothing_more(world: PumpWorld) -> None:
     await world.add("later", due_in_s=30)
     planned = await world.plan()
     answer = world.book(planned)
-    await world.pump.send(planned, answer)
+    await world.pump.send(planned, answer, nobody)
     messages, rows = list(world.sender.queues["run"]), await world.rows()
     world.now_s += 1
-    await world.pump.send(planned, answer)
+    await world.pump.send(planned, answer, nobody)
     assert world.sender.queues["run"] == messages
     after = await world.rows()
     assert rows.keys() == after.keys()
@@ -156,10 +156,10 @@ async def test_a_cycle_cut_off_at_any_step_loses_and_repeats_nothing(
         with pytest.raises(StorageError):
             planned = await world.plan()
             answer = world.book(planned)
-            await world.pump.send(planned, answer)
+            await world.pump.send(planned, answer, nobody)
         world.now_s += 1
         if planned is not None and again == "same-input":
-            await world.pump.send(planned, answer)
+            await world.pump.send(planned, answer, nobody)
         await world.cycles()
         assert world.sent_ids() == {"a": 1, "b": 1, "c": 1}, f"cut off at step {step}"
         assert not await world.pump.has_work()
@@ -180,7 +180,7 @@ async def test_reports_are_told_once_though_sending_fails(world: PumpWorld) -> N
     booked = world.status()["used_tokens"] + world.status()["booked_ahead_tokens"]
     planned = await world.plan()
     assert planned["payload"]["released"] == []
-    await world.pump.send(planned, world.book(planned))
+    await world.pump.send(planned, world.book(planned), nobody)
     # `kept`, what was booked but not sent, and what was booked for it again.
     assert world.status()["used_tokens"] + world.status()["booked_ahead_tokens"] == booked + 5_000 == 15_000
     assert kept.start_s <= gone.start_s + 14
@@ -227,7 +227,7 @@ async def test_a_call_that_comes_during_the_cycle_keeps_it_running(world: PumpWo
     planned = await world.plan()
     await world.add("a")
     assert await world.row.wake(world.now_s) is Wake.NOTHING
-    assert await world.pump.send(planned, world.book(planned)) is not None
+    assert await world.pump.send(planned, world.book(planned), nobody) is not None
     await world.cycles()
     assert world.sent_ids() == {"a": 1}
 

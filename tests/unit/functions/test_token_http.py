@@ -75,7 +75,12 @@ def test_answers_that_are_errors_become_problems(code: str, status: int) -> None
 
     response = asyncio.run(_respond(request(b"{}"), refuse))
     problem = json.loads(response.get_body())
-    assert (response.status_code, problem["status"], problem["title"], problem["detail"]) == (status, status, code, "why")
+    assert (response.status_code, problem["status"], problem["title"], problem["detail"]) == (
+        status,
+        status,
+        code,
+        "why",
+    )
 
 
 def test_a_refused_lock_is_an_answer() -> None:
