@@ -142,9 +142,14 @@ class WorkerPool:
             f"Timeout value of {self._timeout_s:g} s (functionTimeout) exceeded by invocation {oldest}. Restarting "
             f"worker process {worker.pid}; its {len(worker.pending) - 1} other invocations are lost.",
         )
-        self._ready.remove(worker)
+        self._withdraw(worker)
         self._recycled.add(worker)
         self._spawn(worker.kill(f"was restarted: an invocation exceeded functionTimeout ({self._timeout_s:g} s)"))
+
+    def _withdraw(self, worker: WorkerProcess) -> None:
+        self._ready.remove(worker)
+        if not self._ready and not self._stopping:
+            self._worker_ready.clear()  # at once: who waits for a set event doesn't let others run
 
     def _ended(self, worker: WorkerProcess) -> None:
         self._all.discard(worker)
@@ -152,9 +157,7 @@ class WorkerPool:
             handle.cancel()
         started_at = self._started_at.pop(worker, None)
         if worker in self._ready:
-            self._ready.remove(worker)
-        if not self._ready:
-            self._worker_ready.clear()
+            self._withdraw(worker)
         if self._stopping or started_at is None:
             return  # one that never was ready is reported to whoever started it
         recycled = worker in self._recycled

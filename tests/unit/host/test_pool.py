@@ -149,6 +149,33 @@ async def test_a_function_that_takes_too_long_recycles_its_worker_only() -> None
     await fleet.pool.stop()
 
 
+async def test_what_comes_while_a_recycled_worker_is_ending_waits_and_lets_others_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet = Fleet(timeout_s=0.01)
+    await fleet.pool.start()
+    killed, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow_kill(reason: str) -> None:
+        killed.set()
+        await ended.wait()
+        fleet.made[0].crash(reason)
+
+    monkeypatch.setattr(fleet.made[0], "kill", slow_kill)
+    first = fleet.run("first")
+    await killed.wait()
+    second = fleet.run("second")
+    await turns()  # would never end if the second didn't wait for something
+    assert fleet.made[0].asked == ["first"]
+    ended.set()
+    with pytest.raises(WorkerLostError):
+        await first
+    await turns()
+    fleet.made[1].answer("second")
+    assert await second == DONE
+    await fleet.pool.stop()
+
+
 async def test_an_invocation_whose_caller_left_still_counts() -> None:
     fleet = Fleet(timeout_s=0.1)
     await fleet.pool.start()
