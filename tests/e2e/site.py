@@ -13,6 +13,7 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
 from local.stack import ALL_PARTS, Stack
 from local.stack_parts import AZURITE, DEPLOYMENT, PROJECT, SERVICE_BUS, SERVICE_BUS_CONFIG
+from shared.bootstrap import Backend
 from tests.e2e.conftest import System
 from tests.support.azurite import Azurite, azurite
 from tests.support.host import RunningHost, functions_host
@@ -40,7 +41,7 @@ class Site(System):
 
     def jobs(self, count: int, *, app_id: str = "shop", prefix: str = "") -> list[str]:
         """Send jobs in batches. Returns their ids."""
-        prefix = prefix or secrets.token_hex(3)
+        prefix = prefix or unique_name()
         ids = [f"{prefix}-{number:04d}" for number in range(count)]
         messages = [
             ServiceBusMessage(
@@ -62,6 +63,16 @@ class Site(System):
         assert ledger.balanced, ledger.summary()
         assert ledger.statuses == {"succeeded": len(ids)}, ledger.summary()
         return ledger
+
+    async def took_s(self, backend: Backend, job_id: str, *, timeout_s: float = 30.0) -> float:
+        """Wait until one job is published. Returns how long that was after it was taken in, in s."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            record = await backend.store.get("feedback", job_id)
+            if record is not None and record.published_at is not None:
+                return (record.published_at - record.created_at).total_seconds()
+            assert time.monotonic() < deadline, record and record.state
+            await asyncio.sleep(0.05)
 
     def until_charged(self, tokens: int, *, timeout_s: float = 60.0) -> None:
         """Wait until the endpoint has charged so many tokens since its statistics were reset."""
@@ -106,6 +117,11 @@ class Site(System):
         env = {**self.env, **spec.env}
         with functions_host(PROJECT, env, ["--durable", str(self.stack.data / "durable")]) as host:
             yield host
+
+
+def unique_name() -> str:
+    """Of jobs that no other test has."""
+    return secrets.token_hex(4)
 
 
 @contextmanager
