@@ -2,8 +2,8 @@
 
 import azure.durable_functions as df
 
-from functions import admission, dead_letters, feedback, intake, token_counter
+from functions import admission, dead_letters, feedback, intake, retention, token_counter
 
 app = df.DFApp()
-for blueprint in (intake.bp, admission.bp, token_counter.bp, feedback.bp, dead_letters.bp):
+for blueprint in (intake.bp, admission.bp, token_counter.bp, feedback.bp, dead_letters.bp, retention.bp):
     app.register_functions(blueprint)

@@ -1,9 +1,9 @@
 """The composition root: settings become services here, and nowhere else."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.config import Settings
@@ -13,6 +13,7 @@ from shared.jobs.call_reports import CallReports
 from shared.jobs.failures import FailedJobs
 from shared.jobs.feedback import FeedbackJob
 from shared.jobs.feedback_profile import FeedbackProfile
+from shared.jobs.forget import Forgetting
 from shared.jobs.intake import Intake
 from shared.jobs.kinds import JobKind
 from shared.jobs.pending import PendingTable
@@ -20,8 +21,11 @@ from shared.jobs.publisher import Publisher
 from shared.jobs.pump import Pump, PumpParts
 from shared.jobs.pump_row import PumpRow
 from shared.jobs.quota_queue import QuotaQueue
+from shared.jobs.record import partitions
+from shared.jobs.retention import BookmarkRow, Retention, Sweep
 from shared.jobs.runner import JobRunner
 from shared.jobs.store import JobStore, TableJobStore
+from shared.jobs.sweeps import BlobSweep, CallSweep, FailureSweep, JobSweep, keep_claim_check, keep_payload
 from shared.jobs.waker import Waker
 from shared.messaging.sender import MessageSender, ServiceBusMessageSender
 from shared.model.azure_openai import AzureOpenAIService
@@ -56,6 +60,8 @@ class Backend:
     publisher: Publisher
     intake: Intake
     failed_jobs: FailedJobs
+    forgetting: Forgetting
+    retention: Retention
     close: Callable[[], Awaitable[None]]
 
 
@@ -82,6 +88,7 @@ class Services:
     pump: Pump
     waker: Waker
     clock: ServerClock
+    retention: Retention
     close: Callable[[], Awaitable[None]]
 
     def pump_of(self, deployment: str) -> Pump:
@@ -112,12 +119,19 @@ async def connect(settings: Settings) -> Backend:
     store = TableJobStore(tables)
     pending = PendingTable(tables)
     queue = QuotaQueue(pending, settings.openai.deployment, limits_of(settings))
-    payloads = PayloadStore(
-        BlobContainer(blobs, PAYLOAD_CONTAINER), BlobContainer(blobs, CLAIM_CHECK_CONTAINER), settings.max_body_bytes
-    )
+    own, claim_checks = BlobContainer(blobs, PAYLOAD_CONTAINER), BlobContainer(blobs, CLAIM_CHECK_CONTAINER)
+    payloads = PayloadStore(own, claim_checks, settings.max_body_bytes)
     sender = ServiceBusMessageSender(settings.service_bus)
     publisher = Publisher(store, payloads, sender, kinds, _now)
     intake = Intake(store, payloads, publisher, queue, kinds, _now)
+    keep = settings.retention
+    retention = Retention(
+        _sweeps(tables, store, own, claim_checks, kinds),
+        BookmarkRow(tables),
+        timedelta(days=keep.days) if keep.days else None,
+        keep.minutes * 60,
+        _now,
+    )
 
     async def close() -> None:
         await sender.close()
@@ -142,6 +156,8 @@ async def connect(settings: Settings) -> Backend:
         publisher=publisher,
         intake=intake,
         failed_jobs=FailedJobs(store, payloads, publisher, intake, queue, kinds, _now),
+        forgetting=Forgetting(store, payloads, pending),
+        retention=retention,
         close=close,
     )
 
@@ -200,6 +216,7 @@ async def build(settings: Settings) -> Services:
         model=model,
         waker=Waker(row, clock),
         clock=clock,
+        retention=backend.retention,
         close=close,
     )
 
@@ -208,6 +225,19 @@ def limits_of(settings: Settings) -> Limits:
     """The quota that the settings reserve."""
     quota = settings.quota
     return Limits(quota.tpm, quota.rpm, quota.request_window_s, quota.guard_s)
+
+
+def _sweeps(
+    tables: "TableServiceClient", store: JobStore, own: BlobContainer, claim_checks: BlobContainer, kinds: Iterable[str]
+) -> list[Sweep]:
+    """What retention looks through, in its order: rows before what is found by their absence."""
+    sweeps: list[Sweep] = []
+    for kind in kinds:
+        sweeps += [JobSweep(tables, claim_checks, partition) for partition in partitions(kind)]
+        sweeps.append(FailureSweep(tables, kind))
+        sweeps.append(BlobSweep(own, kind, store, "blobs", keep_payload))
+        sweeps.append(BlobSweep(claim_checks, kind, store, "claim_checks", keep_claim_check))
+    return [*sweeps, CallSweep(tables, store)]
 
 
 def _model(settings: Settings) -> AzureOpenAIService:

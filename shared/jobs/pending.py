@@ -50,6 +50,10 @@ class PendingCalls(Protocol):
         """Add calls; one that is there already stays as it is."""
         ...
 
+    async def remove_job(self, kind: str, job_id: str) -> int:
+        """Delete all calls of a job, of any deployment. Returns how many there were."""
+        ...
+
 
 class PendingTable:
     """Implements PendingCalls on Azure Tables."""
@@ -123,6 +127,20 @@ class PendingTable:
         wanted = list(keys)
         for start in range(0, len(wanted), _TRANSACTION_LIMIT):
             await self._remove(deployment, wanted[start : start + _TRANSACTION_LIMIT])
+
+    async def remove_job(self, kind: str, job_id: str) -> int:
+        """See PendingCalls. Looks at all rows of the table."""
+        count = 0
+        async with storage_errors("Removing the pending calls of a job"):
+            rows = self._table.query_entities(
+                "RowKey ge 'p:' and RowKey lt 'p;' and kind eq @kind and job_id eq @id",
+                parameters={"kind": kind, "id": job_id},
+                select=["PartitionKey", "RowKey"],
+            )
+            async for row in rows:
+                await self._table.delete_entity(row["PartitionKey"], row["RowKey"])
+                count += 1
+        return count
 
     async def _remove(self, deployment: str, keys: Sequence[str]) -> None:
         partition = row_key(deployment)

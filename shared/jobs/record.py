@@ -165,6 +165,20 @@ def row_key(job_id: str) -> str:
     return re.sub(r"[^A-Za-z0-9._~-]", lambda m: "".join(f"={byte:02X}" for byte in m[0].encode()), job_id)
 
 
+def job_id_of(key: str) -> str | None:
+    """The job id that `row_key` made this of; None where it made no such key."""
+    try:
+        job_id = re.sub(rb"=([0-9A-F]{2})", lambda m: bytes.fromhex(m[1].decode()), key.encode()).decode()
+    except UnicodeError:
+        return None
+    return job_id if row_key(job_id) == key else None
+
+
+def partitions(kind: str) -> list[str]:
+    """All that `partition_key` gives for jobs of a kind."""
+    return [f"{kind}-{number:02x}" for number in range(256)]
+
+
 def message_id(job_id: str, suffix: str) -> str:
     """`{job}:{suffix}`, with a digest for a job id that is too long for both."""
     whole = f"{job_id}:{suffix}"

@@ -37,7 +37,17 @@ class JobStore(Protocol):
         """
         ...
 
-    async def remove(self, record: JobRecord) -> None: ...
+    async def remove(self, record: JobRecord) -> None:
+        """Delete the row that a record was read from, and its entry among the failures. One that is gone is no error.
+
+        Raises:
+            ConflictError: the row has changed since.
+        """
+        ...
+
+    async def unindex(self, kind: str, job_id: str) -> int:
+        """Delete what the index of failures has of a job, also entries that a crash left. Returns how many."""
+        ...
 
     def failures(self, kind: str) -> AsyncIterator[JobRecord]:
         """The failed jobs of a kind, newest first."""
@@ -95,11 +105,28 @@ class TableJobStore:
         return JobRecord.from_row(record.to_row(), meta["etag"])
 
     async def remove(self, record: JobRecord) -> None:
-        """Delete the row."""
+        """See JobStore."""
         async with storage_errors("Deleting a job"):
-            await self._jobs.delete_entity(partition_key(record.kind, record.job_id), row_key(record.job_id))
+            await self._jobs.delete_entity(
+                partition_key(record.kind, record.job_id),
+                row_key(record.job_id),
+                etag=record.etag,
+                match_condition=MatchConditions.IfNotModified,
+            )
         if record.failure_key:
             await self._unindex(record.kind, record.failure_key)
+
+    async def unindex(self, kind: str, job_id: str) -> int:
+        """See JobStore. Looks at all entries of the kind."""
+        count = 0
+        async with storage_errors("Looking for a job among the failures"):
+            entries = self._failures.query_entities(
+                "PartitionKey eq @kind and job_row eq @row", parameters={"kind": kind, "row": row_key(job_id)}
+            )
+            async for entry in entries:
+                await self._unindex(kind, entry["RowKey"])
+                count += 1
+        return count
 
     async def failures(self, kind: str) -> AsyncIterator[JobRecord]:
         """See JobStore."""
@@ -147,3 +174,8 @@ class TableJobStore:
 def failure_key(failed_at: datetime, job_id: str, replay: int) -> str:
     """Row key that sorts the newest failure first."""
     return f"{_LAST_MS - int(failed_at.timestamp() * 1000):013d}-{row_key(job_id)}-{replay}"
+
+
+def failures_before(when: datetime) -> str:
+    """Below the row keys of all failures before this time."""
+    return f"{_LAST_MS - int(when.timestamp() * 1000):013d}~"

@@ -2,8 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from azure.core import MatchConditions
 from azure.core import exceptions as azure_errors
 
 from shared.config import Connection
@@ -72,6 +75,15 @@ def blob_service(connection: Connection) -> "BlobServiceClient":
     return BlobServiceClient(connection.address or "", credential=_credential(connection), retry_policy=policy)
 
 
+@dataclass(frozen=True, slots=True)
+class FoundBlob:
+    """A blob in a list."""
+
+    name: str
+    modified_at: datetime
+    etag: str
+
+
 class BlobContainer:
     """One container, made on first need. Implements BlobStore."""
 
@@ -107,6 +119,52 @@ class BlobContainer:
                 return bytes(await stream.readall())
             except azure_errors.ResourceNotFoundError:
                 raise InvalidMessageError(f"There is no blob {name} in the container {self._name}.") from None
+
+    async def remove(self, name: str, etag: str | None = None) -> bool:
+        """Delete a blob with its snapshots.
+
+        Args:
+            etag: only if it is still this one.
+
+        Returns:
+            Whether it was there, and still that one.
+
+        Raises:
+            ConflictError: somebody holds a lease on it.
+            StorageError: it could not be deleted.
+        """
+        only: Any = {} if etag is None else {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+        async with storage_errors(f"Deleting the blob {self._name}/{name}"):
+            try:
+                await self._client.delete_blob(name, delete_snapshots="include", **only)
+            except (azure_errors.ResourceNotFoundError, azure_errors.ResourceModifiedError):
+                return False
+            except azure_errors.HttpResponseError as error:
+                if error.status_code == 400:  # no blob can have such a name
+                    return False
+                raise
+        return True
+
+    async def find(self, prefix: str, after: str | None = None, most: int = 1000) -> tuple[list[FoundBlob], str | None]:
+        """The blobs whose names begin so, in the order of their names.
+
+        Args:
+            after: what the call before returned, to go on.
+
+        Returns:
+            Up to `most` of them, and where to go on; None at the end.
+
+        Raises:
+            StorageError: they could not be listed.
+        """
+        async with storage_errors(f"Listing the blobs {self._name}/{prefix}"):
+            pages: Any = self._client.list_blobs(name_starts_with=prefix, results_per_page=most).by_page(after)
+            try:
+                page = await anext(pages)
+            except (StopAsyncIteration, azure_errors.ResourceNotFoundError):
+                return [], None
+            found = [FoundBlob(blob.name, blob.last_modified, blob.etag) async for blob in page]
+            return found, pages.continuation_token or None
 
     async def _create(self) -> None:
         try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.errors import InvalidMessageError
+from shared.storage.azure import FoundBlob
 
 # A string property of a table holds 32K characters (Azure Table storage data model); the rest is room for growth.
 INLINE_LIMIT_CHARS = 24_000
@@ -26,6 +27,10 @@ class BlobStore(Protocol):
     async def write(self, name: str, data: bytes) -> None: ...
 
     async def read(self, name: str, *, max_bytes: int | None = None) -> bytes: ...
+
+    async def remove(self, name: str) -> bool: ...
+
+    async def find(self, prefix: str, after: str | None = None) -> tuple[list[FoundBlob], str | None]: ...
 
 
 class PayloadStore:
@@ -92,6 +97,30 @@ class PayloadStore:
     async def leave(self, blob: str, data: bytes) -> None:
         """Leave a body under a claim check, for whoever gets the message."""
         await self._claim_checks.write(blob, data)
+
+    async def remove_claim(self, blob: str) -> bool:
+        """Delete what was left under a claim check. Returns whether it was there.
+
+        Raises:
+            StorageError: it could not be deleted.
+        """
+        return await self._claim_checks.remove(blob)
+
+    async def remove_all(self, prefix: str) -> int:
+        """Delete all that is below this folder, here and among the claim checks. Returns how many blobs there were.
+
+        Raises:
+            StorageError: some may be left.
+        """
+        count = 0
+        for blobs in (self._blobs, self._claim_checks):
+            after = None
+            while True:
+                found, after = await blobs.find(f"{prefix}/", after)
+                count += sum([await blobs.remove(blob.name) for blob in found])
+                if after is None:
+                    break
+        return count
 
 
 def _inline_text(data: bytes) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from shared.errors import ConflictError, InvalidMessageError, MessagingError, StorageError, UnknownQueueError
 from shared.jobs.call_reports import CallReport
@@ -9,6 +10,7 @@ from shared.jobs.pending_call import PendingCall
 from shared.jobs.record import JobRecord, JobState
 from shared.messages import OutgoingMessage, RunTicket
 from shared.quota.freeze import Freeze
+from shared.storage.azure import FoundBlob
 
 
 class MemoryJobStore:
@@ -47,7 +49,14 @@ class MemoryJobStore:
 
     async def remove(self, record: JobRecord) -> None:
         self._check()
+        current = self.rows.get((record.kind, record.job_id))
+        if current is not None and current.etag != record.etag:
+            raise ConflictError("It has changed.")
         self.rows.pop((record.kind, record.job_id), None)
+
+    async def unindex(self, kind: str, job_id: str) -> int:
+        self._check()
+        return 0  # `failures` looks at the rows themselves
 
     async def failures(self, kind: str) -> AsyncIterator[JobRecord]:
         self._check()
@@ -80,6 +89,17 @@ class MemoryBlobs:
         if max_bytes is not None and len(self.blobs[name]) > max_bytes:
             raise InvalidMessageError(f"The blob {name} is too large.")
         return self.blobs[name]
+
+    async def remove(self, name: str) -> bool:
+        if self.failing:
+            raise StorageError("Blobs are away.")
+        return self.blobs.pop(name, None) is not None
+
+    async def find(self, prefix: str, after: str | None = None) -> tuple[list[FoundBlob], str | None]:
+        """Two to a page."""
+        names = sorted(name for name in self.blobs if name.startswith(prefix) and name > (after or ""))
+        found = [FoundBlob(name, datetime.now(UTC), "") for name in names[:2]]
+        return found, names[1] if len(names) > 2 else None
 
 
 class MemorySender:
@@ -116,6 +136,12 @@ class MemoryPending:
                 raise StorageError("The table is away.")
             self.calls[call.key] = call
             await self._sender.send(self._run_queue, [call.run_message()])
+
+    async def remove_job(self, kind: str, job_id: str) -> int:
+        keys = [key for key, call in self.calls.items() if (call.kind, call.job_id) == (kind, job_id)]
+        for key in keys:
+            del self.calls[key]
+        return len(keys)
 
     async def touch(self) -> str:
         return ""

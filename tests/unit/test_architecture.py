@@ -131,6 +131,18 @@ print(json.dumps([functions, [m for m in {HEAVY!r} if m in sys.modules]]))
         "feedback_run",
         "feedback_intake_dead_letter",
         "feedback_run_dead_letter",
+        "admit",
+        "admission_plan",
+        "admission_send",
+        "admission_sweep",
+        "token_counter",
+        "token_operation",
+        "tokens_lock",
+        "tokens_report",
+        "tokens_release",
+        "tokens_limits",
+        "tokens_status",
+        "retention",
     }
 
 
