@@ -120,7 +120,8 @@ class Pump:
             "slow": plan.slow,
             "state": plan.state,
             "outstanding": outstanding,
-            "reports": [report.key for report in reports],
+            # What was billed waits until it can be told; the rest has been heard.
+            "reports": [report.key for report in reports if plan.payload is not None or not report.answered],
             "next_due_s": min(due) / 1000 if due else None,
         }
 

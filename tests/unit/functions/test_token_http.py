@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+from contextlib import suppress
 from typing import Any
 
 import azure.functions as func
@@ -27,12 +28,8 @@ def request(body: bytes) -> func.HttpRequest:
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_body_is_an_object_or_refused(raw: bytes) -> None:
-    try:
-        body = _body(request(raw))
-    except InvalidMessageError as error:
-        assert str(error) == "The body must be a JSON object."
-    else:
-        assert isinstance(body, dict)
+    with suppress(InvalidMessageError):
+        assert isinstance(_body(request(raw)), dict)
 
 
 @given(st.dictionaries(st.text(), JSON))
@@ -75,12 +72,8 @@ def test_answers_that_are_errors_become_problems(code: str, status: int) -> None
 
     response = asyncio.run(_respond(request(b"{}"), refuse))
     problem = json.loads(response.get_body())
-    assert (response.status_code, problem["status"], problem["title"], problem["detail"]) == (
-        status,
-        status,
-        code,
-        "why",
-    )
+    assert response.status_code == status
+    assert problem == {"type": "about:blank", "title": code, "status": status, "detail": "why"}
 
 
 def test_a_refused_lock_is_an_answer() -> None:
@@ -95,10 +88,8 @@ def test_a_refused_lock_is_an_answer() -> None:
 @given(st.fixed_dictionaries({}, optional={"id": JSON, "token_count": JSON}))
 def test_whatever_is_locked_is_understood_or_refused(body: dict[str, Any]) -> None:
     read = _body(request(json.dumps(body).encode()))
-    try:
+    with suppress(InvalidMessageError):
         parse("lock", {"id": read.get("id") or "x", "tokens": read.get("token_count")})
-    except InvalidMessageError as error:
-        assert str(error)
 
 
 def _same(left: Any, right: Any) -> bool:

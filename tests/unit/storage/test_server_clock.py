@@ -11,7 +11,7 @@ from shared.errors import StorageError
 from shared.storage import server_clock
 from shared.storage.server_clock import ServerClock, etag_time_s
 
-TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))
+TIMES = st.integers(0, 4_000_000_000).map(lambda at_s: datetime.fromtimestamp(at_s, UTC))
 
 
 def etag(at: datetime, ticks: str | None = None, *, quoted: bool = True) -> str:
@@ -23,10 +23,8 @@ def etag(at: datetime, ticks: str | None = None, *, quoted: bool = True) -> str:
 
 @given(at=TIMES, ticks=st.none() | st.text("0123456789", min_size=1, max_size=7), quoted=st.booleans())
 def test_the_time_of_an_etag_is_read(at: datetime, ticks: str | None, quoted: bool) -> None:
-    at = at.replace(microsecond=0)
-    text = etag(at, ticks, quoted=quoted).replace(f"{at:%Y}-", f"{at.year:04d}-", 1)
     expected = at.timestamp() + float(f"0.{ticks or 0}")
-    assert etag_time_s(text) == pytest.approx(expected, abs=1e-4)
+    assert etag_time_s(etag(at, ticks, quoted=quoted)) == pytest.approx(expected, abs=1e-6)
 
 
 @given(st.text() | st.from_regex(r"W/\"datetime'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,9})?Z?'\""))
