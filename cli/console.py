@@ -12,9 +12,10 @@ EXIT_OK = 0
 EXIT_JOBS_FAILED = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
+EXIT_NOTHING = 4
 EXIT_INTERRUPTED = 130
 
 EXIT_HELP = (
-    "Exit codes: 0 done; 1 some jobs or lines failed; 2 wrong input or settings; 3 a service can't be reached; "
-    "130 interrupted."
+    "Exit codes: 0 done; 1 some jobs or lines failed, or the job runs; 2 wrong input or settings; "
+    "3 a service can't be reached; 4 there was nothing to forget; 130 interrupted."
 )

@@ -9,16 +9,17 @@ from typing import Annotated
 
 import typer
 
-from cli import bench, errors
+from cli import bench, errors, quota
 from cli import demo as demo_module
+from cli import forget as forget_module
 from cli import send as send_module
 from cli import status as status_module
 from cli import up as up_module
 from cli import watch as watch_module
 from cli.console import EXIT_HELP, EXIT_UNREACHABLE, EXIT_USAGE, err
-from cli.session import DATA_DIR, backend
+from cli.session import DATA_DIR, backend, settings_env
 from shared.bootstrap import Backend
-from shared.config import feedback_queues
+from shared.config import app_access, feedback_queues
 from shared.errors import MessagingError, SluiceError, StorageError
 from shared.jobs.feedback import FeedbackJob
 from shared.jobs.feedback_profile import FeedbackProfile
@@ -118,9 +119,37 @@ def watch(
 
 
 @app.command()
-def status(as_json: JsonOption = False) -> None:
-    """Show whether it runs, how much waits in the queues, and what failed."""
-    _run(lambda system: status_module.status(system, as_json=as_json))
+def status(
+    as_json: JsonOption = False,
+    watching: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
+) -> None:
+    """Show whether it runs, how much waits in the queues, what failed, and how much of the quota is used."""
+    _run(lambda system: status_module.status(system, as_json=as_json, watching=watching))
+
+
+@app.command()
+def limits(
+    deployment: Annotated[str, typer.Argument(help="Model deployment.")],
+    tpm: Annotated[int | None, typer.Option(help="Tokens per minute.")] = None,
+    rpm: Annotated[int | None, typer.Option(help="Requests per minute.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the limits of a deployment, or change them while the app runs."""
+    changes = {name: value for name, value in (("tpm", tpm), ("rpm", rpm)) if value is not None}
+    access = app_access(settings_env())
+    raise typer.Exit(asyncio.run(quota.change_limits(access, deployment, changes, as_json=as_json)))
+
+
+@app.command()
+def forget(
+    job_id: Annotated[str, typer.Argument(help="Job id.")],
+    kind: KindOption = Kind.FEEDBACK,
+    force: Annotated[bool, typer.Option(help="Also while a run is under way: its result is dropped.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete everything of one job for good: its record, body, outcome, failure and pending calls."""
+    _run(lambda system: forget_module.forget(system, kind, job_id, force=force, yes=yes, as_json=as_json))
 
 
 @errors_app.command("list")

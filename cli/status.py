@@ -1,4 +1,4 @@
-"""`sluice status`: is it running, how much waits, what failed."""
+"""`sluice status`: is it running, how much waits, what failed, how much of the quota is used."""
 
 import asyncio
 import json
@@ -6,19 +6,42 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from cli.console import EXIT_OK, out
 from cli.queues import browse
+from cli.quota import quota_facts, quota_table
 from cli.session import DATA_DIR
 from local.stack_state import running_stack
 from shared.bootstrap import Backend
 
+_REFRESH_S = 1.0
 _LIMIT = 1000  # queues and failures are counted up to here: nothing but a full look gives exact numbers
 
 
-async def status(backend: Backend, *, as_json: bool) -> int:
-    """Print the state of the system."""
+async def status(backend: Backend, *, as_json: bool, watching: bool) -> int:
+    """Print the state of the system, once or until interrupted."""
+    if not watching:
+        facts = await _facts(backend)
+        if as_json:
+            out.print_json(json.dumps(facts))
+        else:
+            out.print(_view(facts))
+        return EXIT_OK
+    if as_json:
+        while True:
+            out.print(json.dumps(await _facts(backend)), soft_wrap=True, markup=False, highlight=False)
+            await asyncio.sleep(_REFRESH_S)
+    with Live(console=out, auto_refresh=False) as live:
+        while True:
+            live.update(_view(await _facts(backend)), refresh=True)
+            await asyncio.sleep(_REFRESH_S)
+
+
+async def _facts(backend: Backend) -> dict[str, Any]:
     stack = running_stack(DATA_DIR)
     parts = {name: part.ports for name, part in stack.parts.items()} if stack else {}
     facts: dict[str, Any] = {"stack": {"pid": stack.pid, "parts": parts} if stack else None, "kinds": {}}
@@ -31,21 +54,18 @@ async def status(backend: Backend, *, as_json: bool) -> int:
                     "dead_letters": await browser.count(queue, dead_letters=True, limit=_LIMIT),
                 }
             facts["kinds"][name] = {"queues": queues, "failed_jobs": await _failed(backend, name)}
+    facts["quota"] = await quota_facts(backend)
     facts["model"] = await asyncio.to_thread(_model_stats, backend.settings.openai.endpoint)
-    if as_json:
-        out.print_json(json.dumps(facts))
-        return EXIT_OK
-    _print(facts)
-    return EXIT_OK
+    return facts
 
 
-def _print(facts: dict[str, Any]) -> None:
+def _view(facts: dict[str, Any]) -> Group:
     stack = facts["stack"]
-    out.print(
+    lines: list[RenderableType] = [
         f"Stack: [green]running[/], process {stack['pid']}"
         if stack
         else "Stack: none here; settings from the environment"
-    )
+    ]
     for name, kind in facts["kinds"].items():
         table = Table(title=f"{name} queues", title_justify="left")
         table.add_column("queue")
@@ -53,12 +73,15 @@ def _print(facts: dict[str, Any]) -> None:
         table.add_column("dead letters", justify="right")
         for queue, counts in kind["queues"].items():
             table.add_row(queue, _count(counts["messages"]), _count(counts["dead_letters"]))
-        out.print(table)
-        out.print(
-            f"Failed jobs: {_count(kind['failed_jobs'])}" + (" (`sluice errors list`)" if kind["failed_jobs"] else "")
-        )
+        hint = " (`sluice errors list`)" if kind["failed_jobs"] else ""
+        lines += [table, f"Failed jobs: {_count(kind['failed_jobs'])}{hint}"]
+    if facts["quota"]:
+        lines.append(quota_table(facts["quota"]))
+    else:
+        lines.append("Quota: AZURE_OPENAI_DEPLOYMENT_NAME isn't set, so it isn't known whose to show.")
     if facts["model"]:
-        out.print(f"Model: {json.dumps(facts['model'])}", highlight=False)
+        lines.append(escape(f"Model: {json.dumps(facts['model'])}"))
+    return Group(*lines)
 
 
 def _count(number: int) -> str:

@@ -52,6 +52,7 @@ class AzureOpenAIService:
         timeout_s: longest time for one call, getting a token included.
         settings: None means those of the environment.
         http_client: what requests go through; stays the caller's to close.
+        token_counter_key: function key of the counter's app; None where it asks for none.
         token_client: asked for tokens instead of a counter at `token_counter_url`; stays the caller's to close.
         policy: how often `send_prompt` tries.
         sleep: how `send_prompt` waits between.
@@ -75,6 +76,7 @@ class AzureOpenAIService:
         timeout_s: float | None = None,
         settings: OpenAISettings | None = None,
         http_client: "httpx2.AsyncClient | None" = None,
+        token_counter_key: str | None = None,
         token_client: TokenClient | None = None,
         policy: RetryPolicy = DEFAULT_POLICY,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -97,7 +99,9 @@ class AzureOpenAIService:
         known = {found.deployment: found.base_model} if found.deployment and found.base_model else {}
         self._base_models = {**known, **(base_models or {})}
         self._token_client = token_client
-        self._counter = (token_counter_url, token_counter_resource_uri) if token_counter_url else None
+        self._counter = (
+            (token_counter_url, token_counter_resource_uri, token_counter_key) if token_counter_url else None
+        )
         self._token_clients: dict[str, HttpTokenClient] = {}
         self._policy = policy
         self._sleep = sleep
@@ -207,9 +211,14 @@ class AzureOpenAIService:
         if self._token_client is not None or self._counter is None:
             return self._token_client
         if deployment not in self._token_clients:
-            url, resource_uri = self._counter
+            url, resource_uri, key = self._counter
             self._token_clients[deployment] = HttpTokenClient(
-                self._app_id or "default", url, resource_uri, use_auth=resource_uri is not None, deployment=deployment
+                self._app_id or "default",
+                url,
+                resource_uri,
+                use_auth=resource_uri is not None,
+                deployment=deployment,
+                function_key=key,
             )
         return self._token_clients[deployment]
 

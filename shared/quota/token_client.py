@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Longer than the app waits for its counter (10 s), so that its own answer arrives.
 _TIMEOUT_S = 15.0
+_CONNECT_TIMEOUT_S = 5.0
 _POLICY = RetryPolicy(max_attempts=3, base_s=0.2, cap_s=1.0)
 
 
@@ -198,7 +199,8 @@ class TokenClient:
         import aiohttp
 
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S))
+            timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S, sock_connect=_CONNECT_TIMEOUT_S)
+            self._session = aiohttp.ClientSession(timeout=timeout)
         url = f"{self._root}/{operation}"
         try:
             async with self._session.request(method, url, json=body, headers=headers) as response:

@@ -1,5 +1,6 @@
 """A whole system whose storage and broker a test can take away, and short ways to look at its admission."""
 
+import asyncio
 import json
 import secrets
 import time
