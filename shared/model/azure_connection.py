@@ -61,12 +61,13 @@ class AzureConnection:
 
         try:
             async with asyncio.timeout(self._timeout_s):
-                client = self._client()
+                # Looked up first: the SDK imports its parts when they are first used, which takes tenths of a second.
+                create = self._client().chat.completions.with_raw_response.create
                 if self._provider is not None:
                     await self._provider()  # kept until it expires, so that the SDK needn't wait for it
                 if before_send is not None:
                     before_send()
-                response = await client.chat.completions.with_raw_response.create(**body)
+                response = await create(**body)
         except FOREIGN_ERRORS as error:
             failure = sluice_error(error, body["model"])
         else:
