@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -68,8 +69,8 @@ async def quota_facts(backend: Backend) -> dict[str, dict[str, Any]]:
 
 def quota_table(quotas: Mapping[str, Mapping[str, Any]]) -> Table:
     """For people: one column a deployment."""
-    table = Table(title="quota", title_justify="left")
-    table.add_column("deployment", no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    table.add_column("quota of", no_wrap=True)
     columns = []
     for deployment, facts in quotas.items():
         table.add_column(escape(deployment))

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -67,8 +68,9 @@ def _view(facts: dict[str, Any]) -> Group:
         else "Stack: none here; settings from the environment"
     ]
     for name, kind in facts["kinds"].items():
-        table = Table(title=f"{name} queues", title_justify="left")
-        table.add_column("queue")
+        # Without edges, so that all of it fits a terminal of 24 lines: a live view cuts off the rest.
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+        table.add_column(f"{name} queue")
         table.add_column("messages", justify="right")
         table.add_column("dead letters", justify="right")
         for queue, counts in kind["queues"].items():

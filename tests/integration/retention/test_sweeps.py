@@ -141,6 +141,16 @@ async def test_a_blob_that_is_written_again_meanwhile_stays(storage: Storage) ->
     assert len((await storage.kept()).blobs) == 1
 
 
+async def test_columns_that_the_service_gives_as_null(storage: Storage) -> None:
+    """As the real service does for columns that were asked for and aren't there (Azurite issue 2535)."""
+    row = (await storage.job("j")).to_row()
+    nulls = dict.fromkeys(sweeps._COLUMNS)
+    sweep = next(s for s in storage.backend.retention._sweeps if isinstance(s, sweeps.JobSweep))
+    cutoff = NOW - timedelta(days=30)
+    assert sweep._is_due({**nulls, **row}, cutoff)
+    assert not sweep._is_due({**nulls, **row, "published_at": None}, cutoff)
+
+
 async def test_a_row_that_cannot_be_read_stops_nothing(storage: Storage, caplog: pytest.LogCaptureFixture) -> None:
     record = await storage.job("odd")
     table = storage.tables.get_table_client("sluicejobs")
