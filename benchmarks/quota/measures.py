@@ -30,7 +30,8 @@ class Measures:
     entity_operations: a job.
     billed_wait_s: a job.
     missed_percent: runs without a call, of all runs.
-    redelivered_jobs: that would be dead letters, delivered more than 10 times.
+    redelivered_jobs: delivered more than 10 times, at which Service Bus makes a message a dead letter; the simulation
+        goes on with them. (Where each delivery is a new message, as with ours, none would be.)
     unfinished: jobs that weren't done when the simulation was cut off.
     last_s: when the last job was admitted.
     history: charged tokens by second.
