@@ -11,7 +11,7 @@ from typing import Any
 
 from azure.servicebus import ServiceBusReceivedMessage
 from azure.servicebus._pyamqp.constants import LinkState
-from azure.servicebus._pyamqp.error import MessageException
+from azure.servicebus._pyamqp.error import AMQPException, MessageException
 from azure.servicebus._pyamqp.outcomes import Accepted
 from azure.servicebus._pyamqp.receiver import check_disposition_outcome
 from azure.servicebus.aio import ServiceBusReceiver
@@ -62,6 +62,8 @@ async def _settle(link: Any, messages: dict[int, Any]) -> None:
             if link.state in (LinkState.DETACHED, LinkState.ERROR) or time.monotonic() > deadline:
                 raise ServiceBusConnectionError(message="The link ended before its answer to a settlement came.")
             await link._session._connection.listen(wait=False)
+    except AMQPException as error:
+        raise ServiceBusConnectionError(message=f"The connection was lost while settling: {error}") from error
     finally:
         for number in answers:
             link._pending_dispositions.pop(number, None)

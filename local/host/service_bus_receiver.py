@@ -8,6 +8,7 @@ is something to settle; then it takes what else has arrived.
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from azure.servicebus import ServiceBusReceivedMessage
 from azure.servicebus.aio import ServiceBusReceiver
@@ -30,7 +31,8 @@ class PromptReceiver:
 
     Why cancelling is safe: what the client has read but not yet returned stays in its buffer, from which a call takes
     before it asks the broker. Only a call for several messages that found some in the buffer would lose those when it
-    is cancelled; so calls for one empty the buffer first.
+    is cancelled; so calls for one empty the buffer first. A call that has found the connection dead and is closing it is
+    not cancelled: it would leave a receiver that takes itself for open and fails with an AttributeError when next used.
 
     Args:
         receiver: connected.
@@ -82,6 +84,8 @@ class PromptReceiver:
         waits = {call} if interrupt is None else {call, asyncio.ensure_future(interrupt.wait())}
         try:
             await asyncio.wait(waits, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+            if self._closing():
+                await asyncio.wait({call})
         finally:
             for wait in waits:
                 wait.cancel()
@@ -92,3 +96,7 @@ class PromptReceiver:
         for message in messages:
             deliver(message)
         return len(messages)
+
+    def _closing(self) -> bool:
+        handler: Any = self._receiver._handler  # through Any: the SDK says it is never None
+        return handler is not None and handler._shutdown
