@@ -39,23 +39,30 @@ EVENT = st.builds(lambda n: {"do": "event", "name": f"event-{n}"}, st.integers(0
 
 
 def fails(step: dict[str, Any]) -> bool:
-    """Whether a task fails. Not within another task_all: the SDK then fails with "completed twice" if a sibling ends
-    later."""
+    """Whether a step fails: a sub-orchestration doesn't, whatever its steps do."""
+    if step["do"] == "all":
+        return any(map(fails, step["of"]))
     return step["do"] == "retry" and step["failures"] >= step["attempts"]
 
 
-NESTED = st.recursive(
-    st.one_of(ACTIVITY, RETRY, TIMER, ENTITY).filter(lambda step: not fails(step)),
-    lambda inner: st.one_of(
-        st.builds(lambda of: {"do": "all", "of": of}, st.lists(inner, min_size=1, max_size=4)),
-        st.builds(lambda steps: {"do": "sub", "steps": steps}, st.lists(st.one_of(inner, SIGNAL, RETRY), max_size=3)),
+def completes_twice(step: dict[str, Any]) -> bool:
+    """Whether the SDK may trip over a task_all within another: it fails with its first failed task, and then succeeds
+    if the last of its tasks does (WhenAllTask.try_set_value), for which the outer one has no place."""
+    return step["do"] == "all" and fails(step) and not all(map(fails, step["of"]))
+
+
+def all_of(tasks: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    inner = tasks.filter(lambda step: not completes_twice(step))
+    return st.builds(lambda of: {"do": "all", "of": of}, st.lists(inner, min_size=1, max_size=4))
+
+
+TASKS = st.recursive(
+    st.one_of(ACTIVITY, RETRY, TIMER, ENTITY),
+    lambda tasks: st.one_of(
+        all_of(tasks),
+        st.builds(lambda steps: {"do": "sub", "steps": steps}, st.lists(st.one_of(tasks, SIGNAL), max_size=3)),
     ),
-    max_leaves=5,
-)
-TASKS = st.one_of(
-    NESTED,
-    RETRY,
-    st.builds(lambda of: {"do": "all", "of": of}, st.lists(st.one_of(NESTED, RETRY), min_size=1, max_size=4)),
+    max_leaves=6,
 )
 STEPS = st.one_of(TASKS, SIGNAL, EVENT, st.builds(lambda of: {"do": "first", "of": of}, st.one_of(ACTIVITY, ENTITY)))
 PLANS = st.lists(STEPS, min_size=1, max_size=5)
@@ -197,3 +204,16 @@ def test_with_a_crash_at_every_step(steps: list[dict[str, Any]], seed: int) -> N
 @given(st.lists(st.one_of(TASKS, SIGNAL), min_size=1, max_size=3), st.integers(2, 4), st.integers(0, 10**6))
 def test_continuing_as_new_with_crashes(steps: list[dict[str, Any]], rounds: int, seed: int) -> None:
     check(steps, rounds, seed, "some")
+
+
+def test_why_some_plans_are_left_out(tmp_path: Path) -> None:
+    failing = {"do": "retry", "key": 1, "failures": 1, "attempts": 1}
+    inner = {"do": "all", "of": [failing, {"do": "timer", "s": 30}]}
+    assert completes_twice(inner)
+    plan = [{"do": "all", "of": [inner]}, {"do": "timer", "s": 60}]
+    engine = asyncio.run(run_plan(tmp_path / "hub.db", plan, 1, Random(0), "never"))
+    root = engine.hub.instances.get("root")
+    engine.hub.database.close()
+    assert root is not None
+    assert root.status == "Failed"
+    assert "completed twice" in (root.output or "")
