@@ -29,21 +29,15 @@ Deliver = Callable[[ServiceBusReceivedMessage], None]
 class PromptReceiver:
     """Receives from one open receiver. Only one task may use both.
 
-        Why cancelling is safe: what the client has read but not yet returned stays in its buffer, from which a call takes
-        before it asks the broker. Only a call for several messages that found some in the buffer would lose those when it
-    <<<<<<< Updated upstream
-        is cancelled; so calls for one empty the buffer first. A call that has found the connection dead and is closing it
-        is not cancelled: it would leave a receiver that takes itself for open, and whose next call ends in an
-        AttributeError.
-    =======
-        is cancelled; so calls for one empty the buffer first. A call that has found the connection dead and is closing
-        it is not cancelled: it would leave a receiver that takes itself for open and fails with an AttributeError when
-        next used.
-    >>>>>>> Stashed changes
+    Why cancelling is safe: what the client has read but not yet returned stays in its buffer, from which a call takes
+    before it asks the broker. Only a call for several messages that found some in the buffer would lose those when it
+    is cancelled; so calls for one empty the buffer first. A call that has found the connection dead and is closing it
+    is not cancelled: it would leave a receiver that takes itself for open, and whose next call ends in an
+    AttributeError.
 
-        Args:
-            receiver: connected.
-            prefetch: whether the client fills its buffer by itself.
+    Args:
+        receiver: connected.
+        prefetch: whether the client fills its buffer by itself.
     """
 
     def __init__(self, receiver: ServiceBusReceiver, *, prefetch: bool = False) -> None:
