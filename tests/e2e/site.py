@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,14 @@ class Site(System):
         env = {**self.env, **spec.env}
         with functions_host(PROJECT, env, ["--durable", str(self.stack.data / "durable")]) as host:
             yield host
+
+
+def until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def unique_name() -> str:

@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
-import psutil
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
@@ -14,7 +13,7 @@ from shared.bootstrap import Backend, connect
 from shared.config import Settings
 from shared.jobs.call_reports import CallReport, CallReports
 from shared.messages import RunTicket
-from tests.e2e.site import JOB_TOKENS, Site, site, unique_name
+from tests.e2e.site import JOB_TOKENS, Site, site, unique_name, until
 
 Record = Callable[[str, object], None]
 TPM = 1_000_000
@@ -61,7 +60,7 @@ async def test_jobs_that_come_as_the_pump_ends_need_no_sweep(
 async def test_a_429_freezes_everybody_and_counts_as_no_attempt(
     system: Site, backend: Backend, record_property: Record
 ) -> None:
-    fault = {"kind": "status", "status": 429, "headers": {"retry-after": "4", "retry-after-ms": None}}
+    fault = {"kind": "status", "status": 429, "headers": {"retry-after": "6", "retry-after-ms": None}}
     system.control("POST", "faults", [fault])
     before = (await system.status())["epoch"]
     ids = await asyncio.to_thread(system.jobs, 60)
@@ -72,7 +71,7 @@ async def test_a_429_freezes_everybody_and_counts_as_no_attempt(
     assert status["epoch"] == before + 1
     assert stats["by_status"] == {"429": 1, "200": len(ids)}
     at = next(s["t"] for s in stats["history"] if s["throttled"])
-    silent = [s["t"] for s in stats["history"] if at + 1 < s["t"] < at + 3]
+    silent = [s["t"] for s in stats["history"] if at + 2 < s["t"] < at + 5]
     assert silent == [], "calls that were under way apart, nobody calls"
 
 
@@ -99,7 +98,7 @@ async def test_run_messages_that_come_twice_run_once(system: Site, backend: Back
             ticket = RunTicket("feedback", job_id, 1, 1, JOB_TOKENS, now_s + 0.5, 2.0, 10**6)
             # Under ids of their own, as if duplicate detection had forgotten the first ones.
             sender.send_messages(ServiceBusMessage(ticket.encode(), message_id=f"again-{job_id}-{number}"))
-    await asyncio.to_thread(_until, lambda: system.log.count("ticket_ignored") >= 20)
+    await asyncio.to_thread(until, lambda: system.log.count("ticket_ignored") >= 20)
     assert system.stats()["calls"] == calls
     await system.ended(ids)
 
@@ -114,13 +113,15 @@ async def test_reports_that_come_twice_change_little(system: Site, backend: Back
         await reports.put(ticket, CallReport(start_s, 5_000, 0, start_s, None, None, True, 900_000, 10, 10))
         await system.ended(await asyncio.to_thread(system.jobs, 5))
     await asyncio.to_thread(_until_the_pump_ends, system)
-    assert await reports.read() == [], "told, and forgotten"
+    assert start_s not in [report.start_s for report in await reports.read()], "told, and forgotten"
     assert (await system.status())["used_tokens"] <= before + 2 * 5_000 + 11 * JOB_TOKENS
 
 
 async def test_limits_can_be_lowered_while_jobs_run(system: Site, record_property: Record) -> None:
     """The endpoint enforces the lower limit, too: if one call were let through that doesn't fit, it would say 429."""
-    ids = await asyncio.to_thread(system.jobs, 200)
+    # By its pace, this quota books no more than 92 of the jobs at once.
+    assert (await system.tokens("limits", {"tpm": 400_000}, method="PUT"))[0] == 200
+    ids = await asyncio.to_thread(system.jobs, 240)
     await asyncio.to_thread(system.until_charged, 10 * JOB_TOKENS)
     lowered = await _counted(system) + 30_000
     code, answer = await system.tokens("limits", {"tpm": lowered}, method="PUT")
@@ -138,50 +139,10 @@ async def test_limits_can_be_lowered_while_jobs_run(system: Site, record_propert
     assert throttled == 0
 
 
-@pytest.mark.parametrize("away_s", [10, pytest.param(30, marks=[pytest.mark.accept, pytest.mark.timeout(600)])])
-async def test_storage_away_loses_nothing(system: Site, away_s: int, record_property: Record) -> None:
-    ids = await asyncio.to_thread(system.jobs, 60)
-    await asyncio.to_thread(system.until_charged, 5 * JOB_TOKENS)
-    system.storage.kill()
-    begin = time.monotonic()
-    await asyncio.sleep(away_s)
-    system.storage.start()
-    ledger = await system.ended(ids, timeout_s=150)
-    stats = system.stats()
-    record_property(
-        "figures",
-        f"storage away for {away_s} s: all ended {time.monotonic() - begin - away_s:.0f} s after it was back, "
-        f"{stats['calls']} calls for {len(ids)} jobs; {ledger.summary()}",
-    )
-    assert stats["throttled"] == 0
-
-
-async def test_a_host_killed_between_booking_and_report_loses_nothing(system: Site, record_property: Record) -> None:
-    system.control("POST", "faults", [{"kind": "delay", "delay_ms": 3000, "count": 200}])
-    ids = await asyncio.to_thread(system.jobs, 40)
-    await asyncio.to_thread(_until, lambda: system.stats()["in_flight"] >= 8)
-    part = system.stack.parts["host"]
-    starts = part.starts
-    psutil.Process(part.pid).kill()
-    await asyncio.to_thread(part.wait_ready, starts + 1)
-    system.control("DELETE", "faults")
-    ledger = await system.ended(ids, timeout_s=120)
-    record_property("figures", ledger.summary())
-    assert ledger.interruptions > 0, "calls were under way"
-    assert system.stats()["throttled"] == 0
-
-
 async def _counted(system: Site) -> int:
     """Tokens that count in the counter's window, now or soon."""
     status = await system.status()
     return int(status["used_tokens"] + status["booked_ahead_tokens"])
-
-
-def _until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def _until_the_pump_ends(system: Site) -> None:
@@ -191,4 +152,4 @@ def _until_the_pump_ends(system: Site) -> None:
         cycles = re.findall(r"pump_cycle booked=(\d+) asked=(\d+)", system.log)
         return bool(cycles) and cycles[-1] == ("0", "0")
 
-    _until(ended)
+    until(ended)
