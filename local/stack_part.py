@@ -107,11 +107,8 @@ class Part:
 
     def ask_for(self, ports: Ports) -> None:
         """Use these ports as far as they are free, and say which are not: the part picks others for those."""
-        for name, port in ports.items():
-            if port_is_free(port):
-                self.ports[name] = port
-            else:
-                self._say(f"port {port} is taken; {self.spec.name} will pick another")
+        self.ports.update(ports)
+        self._give_up_taken_ports()
 
     def launch(self, settings: Mapping[str, str]) -> None:
         """Start it, with these settings in its environment, without waiting."""
@@ -158,6 +155,8 @@ class Part:
                 self._start()
             except StartError as error:
                 if self.starts == 0:
+                    if self._give_up_taken_ports():  # somebody was quicker, such as a stack in another folder
+                        continue
                     self._report(error)
                     return
                 what = str(error)
@@ -170,6 +169,13 @@ class Part:
                 self._say(f"{what}; starting it again in {backoff_s:.1f} s")
                 self._stopping.wait(backoff_s)
                 backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
+
+    def _give_up_taken_ports(self) -> bool:
+        taken = {name: port for name, port in self.ports.items() if port and not port_is_free(port)}
+        for name, port in taken.items():
+            self.ports[name] = 0
+            self._say(f"port {port} is taken; {self.spec.name} will pick another")
+        return bool(taken)
 
     def _start(self) -> None:
         self._process = ServerProcess(

@@ -31,6 +31,13 @@ async def wait(req: func.HttpRequest) -> str:
     await asyncio.sleep(float(req.params["s"]))
     return "waited " + str(os.getpid())
 
+@app.route(route="hold")
+async def hold(req: func.HttpRequest) -> str:
+    logging.warning("holding")
+    while not os.path.exists("go"):
+        await asyncio.sleep(0.01)
+    return "held " + str(os.getpid())
+
 @app.route(route="block")
 async def block(req: func.HttpRequest) -> str:
     logging.warning("blocking")
@@ -72,6 +79,18 @@ async def get(client: aiohttp.ClientSession, host: RunningHost, path: str) -> tu
 
 async def printed(host: RunningHost, text: str) -> str:
     return await asyncio.to_thread(host.wait_for_line, text)
+
+
+async def stopped_listening(host: RunningHost) -> None:
+    """Wait until the host takes no connection any more."""
+    async with asyncio.timeout(15):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", host.port)
+            except ConnectionRefusedError:
+                return
+            writer.close()
+            await asyncio.sleep(0.01)
 
 
 async def test_a_crashed_worker_is_replaced(app: Path, client: aiohttp.ClientSession) -> None:
@@ -117,16 +136,16 @@ async def test_an_app_that_changed_is_not_run_by_a_new_worker(tmp_path: Path, cl
 
 
 async def test_function_timeout_recycles_the_worker(tmp_path: Path, client: aiohttp.ClientSession) -> None:
-    app = write_app(tmp_path, APP, host_json={"functionTimeout": "00:00:02"})
+    app = write_app(tmp_path, APP, host_json={"functionTimeout": "00:00:03"})
     with functions_host(app) as host:
         (first,) = host.worker_pids()
         started = time.monotonic()
         long = asyncio.create_task(get(client, host, "wait?s=60&name=long"))
         await printed(host, "waiting long")
-        neighbour = asyncio.create_task(get(client, host, "wait?s=2.5"))
+        neighbour = asyncio.create_task(get(client, host, "wait?s=60"))
         assert (await long, await neighbour) == ((500, ""), (500, ""))
-        assert 2 <= time.monotonic() - started < 8
-        await printed(host, "Timeout value of 2 s (functionTimeout) exceeded by invocation")
+        assert 3 <= time.monotonic() - started < 30
+        await printed(host, "Timeout value of 3 s (functionTimeout) exceeded by invocation")
         assert (await get(client, host, "pid"))[0] == 200
         assert host.worker_pids() != [first]
         # Less than the limit is no reason, also when it ends after the limit of an earlier one.
@@ -136,7 +155,7 @@ async def test_function_timeout_recycles_the_worker(tmp_path: Path, client: aioh
 async def test_a_blocked_event_loop_is_recycled_too_with_what_it_started(
     tmp_path: Path, client: aiohttp.ClientSession
 ) -> None:
-    app = write_app(tmp_path, APP, host_json={"functionTimeout": "00:00:01"})
+    app = write_app(tmp_path, APP, host_json={"functionTimeout": "00:00:02"})
     with functions_host(app) as host:
         starting = asyncio.create_task(get(client, host, "child"))
         child = int((await printed(host, "[WARNING] child ")).split()[-1])
@@ -149,7 +168,10 @@ async def test_work_goes_to_the_worker_with_the_least(app: Path, client: aiohttp
     with functions_host(app, {"FUNCTIONS_WORKER_PROCESS_COUNT": "2"}) as host:
         workers = set(host.worker_pids())
         assert len(workers) == 2
-        answers = await asyncio.gather(*(get(client, host, "wait?s=0.5") for _ in range(4)))
+        calls = [asyncio.create_task(get(client, host, "hold")) for _ in range(4)]
+        await asyncio.to_thread(host.wait_for_line, "holding", count=4)
+        (app / "go").touch()
+        answers = await asyncio.gather(*calls)
         pids = [int(text.split()[1]) for _, text in answers]
         assert sorted(map(pids.count, workers)) == [2, 2]
 
@@ -180,13 +202,13 @@ async def test_a_killed_host_leaves_no_worker(app: Path, client: aiohttp.ClientS
 async def test_a_stopped_host_lets_running_functions_finish(app: Path, client: aiohttp.ClientSession) -> None:
     with functions_host(app) as host:
         (worker,) = host.worker_pids()
-        running = asyncio.create_task(get(client, host, "wait?s=1.5"))
-        await printed(host, "waiting")
+        running = asyncio.create_task(get(client, host, "hold"))
+        await printed(host, "holding")
         os.kill(host.process.pid, signal.SIGTERM)
-        await asyncio.sleep(0.5)
-        with pytest.raises(aiohttp.ClientConnectorError):
-            await get(client, host, "pid")
-        assert await running == (200, f"waited {worker}")
+        await stopped_listening(host)
+        assert not running.done()
+        (app / "go").touch()
+        assert await running == (200, f"held {worker}")
         assert await asyncio.to_thread(host.process.stop) == 0
         assert not _is_alive(worker)
 
@@ -198,7 +220,7 @@ async def test_the_grace_time_ends(app: Path, client: aiohttp.ClientSession) -> 
         await printed(host, "waiting")
         started = time.monotonic()
         assert await asyncio.to_thread(host.process.stop) == 0
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20  # less than the usual grace time, and than the call
         assert await running == (500, "")
         assert "The grace time is over: invocations that still run are cut off." in host.text
         assert not _is_alive(worker)
@@ -209,7 +231,8 @@ async def test_a_second_signal_ends_the_grace_time(app: Path, client: aiohttp.Cl
         running = asyncio.create_task(get(client, host, "wait?s=60"))
         await printed(host, "waiting")
         os.kill(host.process.pid, signal.SIGINT)
-        await asyncio.sleep(0.2)
+        await stopped_listening(host)
+        assert not running.done()
         os.kill(host.process.pid, signal.SIGINT)
         assert await running == (500, "")
         assert await asyncio.to_thread(host.process.stop) == 0

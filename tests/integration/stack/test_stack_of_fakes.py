@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from local import stack_parts
+from local import stack_part, stack_parts
 from local.log_output import LogOutput
-from local.process import StartError
+from local.process import StartError, port_is_free
 from local.stack import ALL_PARTS, Stack
 from local.stack_part import PartSpec
 from local.stack_state import STATE_FILE, running_stack
@@ -123,6 +123,20 @@ def test_a_taken_port_is_told_and_another_one_used(
             assert running.parts["azurite"].ports == {"port": usual}
             assert running.parts["model"].ports["port"] not in (taken, 0)
     assert f"port {taken} is taken; model will pick another" in (tmp_path / "data" / "logs" / "stack.log").read_text()
+
+
+def test_a_port_that_is_taken_in_the_last_moment_is_told_and_another_one_used(
+    tmp_path: Path, fakes: Callable[[Extra, dict[str, int]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free_at_first = iter([True])
+    monkeypatch.setattr(stack_part, "port_is_free", lambda port: next(free_at_first, False) or port_is_free(port))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        fakes({}, {"model": taken})
+        with Stack(tmp_path / "data", parts=["model"], output=LogOutput(None)) as running:
+            assert running.parts["model"].ports["port"] not in (taken, 0)
+    said = (tmp_path / "data" / "logs" / "stack.log").read_text()
+    assert said.count(f"port {taken} is taken; model will pick another") == 1
 
 
 @pytest.mark.usefixtures("fakes")
