@@ -65,8 +65,9 @@ async def test_a_lock_that_is_asked_for_twice_is_one_lock(system: Site) -> None:
     await system.tokens("limits", {"tpm": 10 * TPM}, method="PUT")
     body = {"app_id": "a", "token_count": 10, "id": "my own"}
     (_, first), (_, second) = await system.tokens("lock", body), await system.tokens("lock", body)
-    assert first == second
     assert first["allowed"]
+    # The time of answering is another, the grant is the same.
+    assert {**first, "now_s": 0} == {**second, "now_s": 0}
 
 
 async def test_the_client_of_the_source_documents_works(system: Site) -> None:
