@@ -180,6 +180,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path(".sluice"), help="keeps everything (default %(default)s)")
     parser.add_argument("--app", type=Path, default=stack_parts.PROJECT, help="Functions app to run (default: Sluice)")
     parser.add_argument("--port", type=int, default=7071, help="of the host, if it is free (default %(default)s)")
+    parser.add_argument("--free-ports", action="store_true", help="take any free ports instead of the well-known ones")
     for part in ALL_PARTS:
         parser.add_argument(f"--no-{part.replace('_', '-')}", action="store_true", help=f"do not start the {part}")
     parser.add_argument(
@@ -219,6 +220,7 @@ def main() -> int:
         app=arguments.app,
         port=arguments.port,
         parts=[part for part in ALL_PARTS if not getattr(arguments, f"no_{part}")],
+        usual_ports=not arguments.free_ports,
         output=LogOutput(None) if arguments.quiet else None,
     )
     return run_until_told_to_end(stack, "everything runs")

@@ -17,7 +17,8 @@ DEADLINE_S = 30.0
 
 
 def command(data: Path) -> list[str]:
-    return [sys.executable, "-m", "local.stack", "--data", str(data), *("--no-service-bus", "--no-model", "--no-host")]
+    options = ("--free-ports", "--no-service-bus", "--no-model", "--no-host")
+    return [sys.executable, "-m", "local.stack", "--data", str(data), *options]
 
 
 @contextmanager
