@@ -65,13 +65,10 @@ async def limits(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 
     async def ask(body: Body) -> Body:
         found = await services()
+        payload: Body = {"id": uuid.uuid4().hex, "limits": body}
         if req.route_params["deployment"] == found.deployment:
-            # A new counter must know the settings' limits first: what isn't changed comes from them, and it would
-            # take them for changed settings afterwards.
-            known = await _operate(req, client, "book", {"id": uuid.uuid4().hex, "limits": found.limits.as_dict()})
-            if not known.get("ok"):
-                return known
-        return await _operate(req, client, "configure", {"id": uuid.uuid4().hex, "limits": body})
+            payload["base"] = found.limits.as_dict()
+        return await _operate(req, client, "configure", payload)
 
     return await _respond(req, ask)
 
@@ -85,15 +82,13 @@ async def status(req: func.HttpRequest, client: Client) -> func.HttpResponse:
         entity = await client.read_entity_state(counter_of(deployment))
         state = entity.entity_state if entity.entity_exists else None
         now_s = found.clock.now_s()
-        if deployment == found.deployment:
-            # As of the next booking: a new counter gets its limits with that.
-            state, _ = apply(state, "book", {"id": uuid.uuid4().hex, "limits": found.limits.as_dict()}, now_s)
-        elif state is None:
-            return _error("unknown_deployment", f"There is no token counter for the deployment {deployment}.")
-        _, answer = apply(state, "status", {"id": "status"}, now_s)
         # Calls line up for our own deployment only; other callers may have counters for others.
-        pending = await found.pump.waiting() if deployment == found.deployment else {}
-        return {**answer, "pending": pending}
+        own = deployment == found.deployment
+        if state is None and not own:
+            return _error("unknown_deployment", f"There is no token counter for the deployment {deployment}.")
+        payload: Body = {"id": "status", **({"limits": found.limits.as_dict()} if own else {})}
+        _, answer = apply(state, "status", payload, now_s)
+        return {**answer, "pending": await found.pump.waiting() if own else {}}
 
     return await _respond(req, ask)
 

@@ -1,6 +1,7 @@
 """How the algorithms work that wait inside the function: each run holds its place until its call is answered."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Literal
 
@@ -12,7 +13,7 @@ class GaveUpError(Exception):
     """The caller gives up: the run fails, and Service Bus delivers the message again."""
 
 
-class Callers:
+class Callers(ABC):
     """A Service Bus function that makes a job's call when it gets the job's message.
 
     A subclass says in `call` how.
@@ -28,13 +29,13 @@ class Callers:
     def arrive(self, job: Job) -> None:
         self._fleet.send(job)
 
+    @abstractmethod
     async def call(self, job: Job, instance: Instance) -> None:
         """Get the job's call answered.
 
         Raises:
             GaveUpError: it wasn't.
         """
-        raise NotImplementedError
 
     def _begin(self, job: Job, instance: Instance) -> None:
         task = asyncio.get_running_loop().create_task(self._run(job, instance))

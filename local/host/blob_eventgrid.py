@@ -8,7 +8,6 @@ Azurite posts no events, and nobody else's could reach this machine: the listene
 (blob_events.py), like a subscription that filters by container only.
 """
 
-import asyncio
 import json
 import logging
 from collections.abc import Mapping
@@ -47,24 +46,14 @@ class EventGridBlobListener(BlobListener):
     ) -> None:
         super().__init__(function, invoker, settings, queue, check_etag=False)
         self._events = BlobEvents(self.storage, self.path.container, f"{host_id}/{self.id}", self._told, poll_s)
-        self._watch: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        await super().start()
-        self._watch = asyncio.create_task(self._events.run(), name=f"{self.function.name}-events")
+    async def find(self) -> None:
+        """See BlobListener."""
+        await self._events.run()
 
-    async def stop(self) -> None:
+    def stop_finding(self) -> None:
+        """See BlobListener."""
         self._events.stop()
-        await super().stop()
-
-    async def drain(self) -> None:
-        try:
-            if self._watch is not None:
-                await self._watch
-            await super().drain()
-        finally:
-            if self._watch is not None:
-                self._watch.cancel()
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer a post of Event Grid: 200 to a validation, 202 to events, 400 to what isn't one of its posts.

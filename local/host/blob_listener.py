@@ -1,7 +1,9 @@
 """What all blob triggers share: a blob out of the queue becomes a call."""
 
+import asyncio
 import codecs
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -29,7 +31,7 @@ _BYTE_ORDER_MARKS = (
 _log = logging.getLogger(__name__)
 
 
-class BlobListener:
+class BlobListener(ABC):
     """Calls one function with blobs from the host's queue. Subclasses find the blobs.
 
     Args:
@@ -57,6 +59,7 @@ class BlobListener:
         self.queue = queue
         self._invoker = invoker
         self._check_etag = check_etag
+        self._finding: asyncio.Task[None] | None = None
         try:
             poison = queue_client(settings, connection)
         except BindingError:
@@ -66,16 +69,30 @@ class BlobListener:
     async def start(self) -> None:
         """Begin to find blobs and to call the function."""
         await self.queue.start()
+        self._finding = asyncio.create_task(self.find(), name=f"{self.function.name}-blobs")
+
+    @abstractmethod
+    async def find(self) -> None:
+        """Put blobs into the queue until stop_finding()."""
+
+    @abstractmethod
+    def stop_finding(self) -> None:
+        """Let find() end."""
 
     async def stop(self) -> None:
         """Call no more functions. Calls under way go on."""
+        self.stop_finding()
         self.queue.stop()
 
     async def drain(self) -> None:
         """Wait for calls under way and close all connections."""
         try:
+            if self._finding is not None:
+                await self._finding
             await self.queue.drain()
         finally:
+            if self._finding is not None:
+                self._finding.cancel()
             await self.storage.close()
 
     async def execute(self, message: BlobMessage) -> bool:

@@ -48,28 +48,21 @@ class PollingBlobListener(BlobListener):
         self._interval_s = scan_interval_s
         self._stopping = asyncio.Event()
         self._seen: dict[str, str] = {}
-        self._task: asyncio.Task[None] | None = None
         self._outage = Outage(f"function {function.name}, blob container '{self.path.container}'")
 
-    async def start(self) -> None:
-        await super().start()
-        self._task = asyncio.create_task(self._run(), name=f"{self.function.name}-scan")
-
-    async def stop(self) -> None:
+    def stop_finding(self) -> None:
+        """See BlobListener."""
         self._stopping.set()
-        await super().stop()
 
     async def drain(self) -> None:
+        """See BlobListener."""
         try:
-            if self._task is not None:
-                await self._task
             await super().drain()
         finally:
-            if self._task is not None:
-                self._task.cancel()
             await self._host_storage.close()
 
-    async def _run(self) -> None:
+    async def find(self) -> None:
+        """See BlobListener."""
         while not self._stopping.is_set():
             pause_s = self._interval_s
             try:

@@ -1,21 +1,18 @@
 """What became of the calls that were let through: a row each, until the pump tells the token counter of them."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from azure.core import MatchConditions
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import UpdateMode
 
-from shared.errors import ConflictError
 from shared.jobs.pending import PENDING_TABLE
-from shared.jobs.record import row_key
+from shared.jobs.record import job_digest, row_key
 from shared.messages import RunTicket
 from shared.quota.admission import MAX_HEARD
 from shared.quota.freeze import Freeze
-from shared.storage.azure import REPEAT, storage_errors
+from shared.storage.azure import REPEAT, replace_row, storage_errors
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableClient, TableServiceClient
@@ -61,7 +58,7 @@ class CallReports:
 
     async def put(self, ticket: RunTicket, report: CallReport) -> None:
         """Keep a report."""
-        digest = hashlib.sha256(f"{ticket.kind}\n{ticket.job_id}".encode()).hexdigest()[:16]
+        digest = job_digest(ticket.kind, ticket.job_id)
         part = "b" if report.answered else "a"
         key = f"r:{int(ticket.start_s * 1000):015d}:{digest}:{ticket.booking}:{part}"
         values = {name: _fitting(getattr(report, name)) for name in _COLUMNS if getattr(report, name) is not None}
@@ -116,20 +113,9 @@ class CallReports:
                 "epoch": after.epoch,
                 "until_s": after.until_s,
             }
-            try:
-                async with storage_errors("Telling of a 429"):
-                    if etag is None:
-                        await self._table.create_entity(row)
-                    else:
-                        await self._table.update_entity(
-                            row,
-                            mode=UpdateMode.REPLACE,
-                            etag=etag,
-                            match_condition=MatchConditions.IfNotModified,
-                        )
-            except (ResourceExistsError, ConflictError):
-                continue  # another worker got one too
-            return after
+            if await replace_row(self._table, row, etag, "Telling of a 429"):
+                return after
+            # Another worker got one too.
 
     async def _freeze_row(self) -> tuple[Freeze, str | None]:
         async with storage_errors("Looking for a 429"):

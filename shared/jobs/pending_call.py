@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.jobs.record import JobRecord, message_id, row_key
+from shared.jobs.record import JobRecord, job_digest, message_id, row_key
 from shared.messages import OutgoingMessage, Priority, RunTicket
 
 _RANKS = {Priority.HIGH: "1", Priority.NORMAL: "2", Priority.LOW: "3"}
@@ -58,7 +58,7 @@ class PendingCall:
     ) -> "PendingCall":
         """A call of an orchestration. `event` is unique, so that it names the row."""
         rank, due_ms = _RANKS[Priority(priority)], int(at_s * 1000)
-        digest = hashlib.sha256(f"{instance}\n{event}".encode()).hexdigest()[:16]
+        digest = job_digest(instance, event)
         return cls(
             key=f"p:{_app_key(app_id)}:{rank}:{due_ms:013d}:{digest}:{booking}",
             kind=kind,
@@ -78,7 +78,7 @@ class PendingCall:
         """The next call of a pending job."""
         due_ms = int((record.not_before or record.created_at).timestamp() * 1000)
         app = record.app_id or ""
-        digest = hashlib.sha256(f"{record.kind}\n{record.job_id}".encode()).hexdigest()[:16]
+        digest = job_digest(record.kind, record.job_id)
         key = f"p:{_app_key(app)}:{_RANKS[record.priority]}:{due_ms:013d}:{digest}:{record.booking}"
         return cls(
             key,

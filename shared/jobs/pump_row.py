@@ -4,14 +4,12 @@ import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from azure.core import MatchConditions
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import UpdateMode
 
-from shared.errors import ConflictError
 from shared.jobs.pending import PENDING_TABLE
 from shared.jobs.record import row_key
-from shared.storage.azure import storage_errors
+from shared.storage.azure import replace_row, storage_errors
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableClient, TableServiceClient
@@ -93,18 +91,7 @@ class PumpRow:
         return Phase(row["phase"]), row.metadata["etag"], row["at_s"]
 
     async def _move(self, phase: Phase, at_s: float, etag: str | None) -> bool:
-        row = self._phase_row(phase, at_s)
-        try:
-            async with storage_errors("Changing the pump's phase"):
-                if etag is None:
-                    await self._table.create_entity(row)
-                else:
-                    await self._table.update_entity(
-                        row, mode=UpdateMode.REPLACE, etag=etag, match_condition=MatchConditions.IfNotModified
-                    )
-        except (ResourceExistsError, ConflictError):
-            return False
-        return True
+        return await replace_row(self._table, self._phase_row(phase, at_s), etag, "Changing the pump's phase")
 
     def _phase_row(self, phase: Phase, at_s: float) -> dict[str, Any]:
         return {"PartitionKey": self._partition, "RowKey": _PHASE_ROW, "phase": str(phase), "at_s": at_s}

@@ -160,6 +160,11 @@ def partition_key(kind: str, job_id: str) -> str:
     return f"{kind}-{hashlib.sha256(job_id.encode()).hexdigest()[:2]}"
 
 
+def job_digest(kind: str, job_id: str) -> str:
+    """A short name of a job, where the whole would make a key too long: 64 bits, so that no two jobs share one."""
+    return hashlib.sha256(f"{kind}\n{job_id}".encode()).hexdigest()[:16]
+
+
 def row_key(job_id: str) -> str:
     """The job id in characters that table keys and blob names allow, reversibly."""
     return re.sub(r"[^A-Za-z0-9._~-]", lambda m: "".join(f"={byte:02X}" for byte in m[0].encode()), job_id)

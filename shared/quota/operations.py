@@ -103,13 +103,24 @@ class Throttled(_Payload):
 
 
 class Configure(_Payload):
-    """Change limits; those not named stay."""
+    """Change limits; those not named stay.
+
+    Attributes:
+        base: limits of the settings, where the caller knows them: applied before, as with `book` and `lock`.
+    """
 
     limits: _Limits
+    base: _Limits | None = None
 
 
 class Status(_Payload):
-    """Read only."""
+    """Read only.
+
+    Attributes:
+        limits: of the settings: answered is what will hold once the next call brings them.
+    """
+
+    limits: _Limits | None = None
 
 
 type Operation = Book | Lock | Report | Release | Throttled | Configure | Status

@@ -54,7 +54,7 @@ def apply(state: object, operation: str, payload: object, now_s: float) -> tuple
     try:
         request = parse(operation, payload)
         if isinstance(request, Status):
-            return counter.as_dict(), _status(counter, now_s)
+            return counter.as_dict(), _status(counter, _ledger(counter, now_s, request.limits))
         done, answer = counter.log.find(operation, request.id)
         if done:
             return counter.as_dict(), answer or _error("repeated", "This was done before; its answer is forgotten.")
@@ -86,7 +86,7 @@ def _do(counter: CounterState, request: Operation, now_s: float) -> Answer:
         case Configure():
             return _configure(counter, request, now_s)
         case Status():
-            return _status(counter, now_s)
+            return _status(counter, _ledger(counter, now_s, request.limits))
 
 
 def _book(counter: CounterState, request: Book, ledger: Ledger) -> Answer:
@@ -160,18 +160,15 @@ def _throttled(counter: CounterState, request: Throttled, ledger: Ledger) -> Ans
 
 
 def _configure(counter: CounterState, request: Configure, now_s: float) -> Answer:
-    if counter.ledger is None:
+    if counter.ledger is None and request.base is None:
         ledger = counter.open_ledger(Limits.from_dict(request.limits), now_s)
     else:
-        ledger = Ledger(counter.ledger, now_s)
+        ledger = _ledger(counter, now_s, request.base)
         ledger.configure(Limits.from_dict(request.limits, ledger.state.limits))
     return {"ok": True, "limits": ledger.state.limits.as_dict()}
 
 
-def _status(counter: CounterState, now_s: float) -> Answer:
-    if counter.ledger is None:
-        raise NotConfiguredError
-    ledger = Ledger(counter.ledger, now_s)
+def _status(counter: CounterState, ledger: Ledger) -> Answer:
     counter.expire_locks(ledger.now_s)
     calls, prompt_tokens, completion_tokens = counter.usage
     return {

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
 from azure.core import exceptions as azure_errors
+from azure.data.tables import UpdateMode
 
 from shared.config import Connection
 from shared.errors import ConflictError, InvalidMessageError, StorageError
 
 if TYPE_CHECKING:
-    from azure.data.tables.aio import TableServiceClient
+    from azure.data.tables.aio import TableClient, TableServiceClient
     from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 # A failing storage is tried for about 15 s (0.5 + 1 + 2 + 4 + 8) before the error reaches Service Bus, which
@@ -47,6 +48,32 @@ async def storage_errors(what: str) -> AsyncIterator[None]:
         raise StorageError(f"{what}: storage answered {error.status_code}.") from error
     except azure_errors.AzureError as error:
         raise StorageError(f"{what}: storage can't be reached ({type(error).__name__}).") from error
+
+
+async def replace_row(table: "TableClient", row: dict[str, Any], etag: str | None, what: str) -> bool:
+    """Write a row over the one that was read.
+
+    Args:
+        etag: of what was read; None where there was no row.
+        what: for the error text.
+
+    Returns:
+        False where somebody else wrote it since: read it again.
+
+    Raises:
+        StorageError
+    """
+    try:
+        async with storage_errors(what):
+            if etag is None:
+                await table.create_entity(row)
+            else:
+                await table.update_entity(
+                    row, mode=UpdateMode.REPLACE, etag=etag, match_condition=MatchConditions.IfNotModified
+                )
+    except (azure_errors.ResourceExistsError, ConflictError):
+        return False
+    return True
 
 
 def _credential(connection: Connection) -> Any:

@@ -83,6 +83,16 @@ def test_limits_of_the_settings_apply_when_they_change_and_no_sooner() -> None:
     assert counter.call("status", id="s")["limits"]["tpm"] == 5000
 
 
+def test_limits_of_a_new_counter_are_changed_from_those_of_the_settings_and_stay() -> None:
+    counter = Counter(limits=None)
+    settings = {"tpm": 6000, "rpm": 600}
+    assert counter.call("status", id="s", limits=settings)["limits"]["tpm"] == 6000
+    changed = counter.call("configure", id="c1", limits={"tpm": 900}, base=settings)
+    assert (changed["limits"]["tpm"], changed["limits"]["rpm"]) == (900, 600)
+    counter.call("book", id="b1", jobs=[5], limits=settings)
+    assert counter.call("status", id="s", limits=settings)["limits"]["tpm"] == 900
+
+
 def test_locks() -> None:
     counter = Counter()
     lock = counter.call("lock", id="one", tokens=4000)
