@@ -55,6 +55,35 @@ class Completion:
     request_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SpokenSegment:
+    """A piece of a transcript, in seconds from the beginning of the file that was sent."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """What a transcription model heard in one file.
+
+    Attributes:
+        text, segments: never logged.
+        language: as the model heard it, in its own words ("en" or "english"); None where it doesn't say.
+        usage: tokens, where the model bills by tokens; zero where it bills by time.
+    """
+
+    text: str
+    segments: tuple[SpokenSegment, ...]
+    model: str
+    language: str | None = None
+    duration_s: float | None = None
+    usage: Usage = Usage(0, 0)
+    quota: QuotaHeaders = QuotaHeaders()
+    request_id: str | None = None
+
+
 class ModelClient(Protocol):
     """Anything that answers chat messages."""
 
@@ -84,3 +113,37 @@ class ModelClient(Protocol):
             TransientError: a later call may succeed.
         """
         ...
+
+
+class TranscriptionClient(Protocol):
+    """Anything that writes down speech."""
+
+    async def transcribe(
+        self,
+        audio: bytes,
+        filename: str,
+        *,
+        model: str | None = None,
+        language: str | None = None,
+        prompt: str | None = None,
+        before_send: Callable[[], None] | None = None,
+    ) -> Transcription:
+        """Make one call: one physical request, never repeated.
+
+        Args:
+            audio: a whole file, at most 25 MB.
+            filename: its ending tells the endpoint the format.
+            model: the deployment; None means the client's own default.
+            language: ISO 639-1, where it is known.
+            prompt: words to expect, or how the text before ended.
+            before_send: as for ModelClient.
+
+        Raises:
+            PermanentError: the same call would fail again.
+            TransientError: a later call may succeed.
+        """
+        ...
+
+
+class ModelService(ModelClient, TranscriptionClient, Protocol):
+    """A client of both kinds."""
