@@ -66,7 +66,7 @@ def own_stack(tmp_path: Path) -> Iterator[Stack]:
 @pytest.mark.parametrize(
     ("jobs", "kills"),
     [
-        pytest.param(100, ["service_bus", "azurite", "host"], id="three"),
+        pytest.param(60, ["service_bus", "azurite", "host"], id="three"),
         pytest.param(500, [*PARTS] * 4, id="twenty", marks=[pytest.mark.accept, pytest.mark.timeout(1800)]),
     ],
 )
