@@ -2,8 +2,18 @@
 
 import azure.durable_functions as df
 
-from functions import admission, dead_letters, feedback, intake, retention, token_counter
+from functions import (
+    admission,
+    audio,
+    dead_letters,
+    feedback,
+    intake,
+    reasoning,
+    retention,
+    steps,
+    token_counter,
+)
 
 app = df.DFApp()
-for blueprint in (intake.bp, admission.bp, token_counter.bp, feedback.bp, dead_letters.bp, retention.bp):
-    app.register_functions(blueprint)
+for module in (intake, admission, token_counter, feedback, reasoning, audio, steps, dead_letters, retention):
+    app.register_functions(module.bp)

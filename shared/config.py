@@ -6,26 +6,13 @@ Local and cloud differ by these values only.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from shared.errors import ConfigurationError
+from shared.config_reader import Connection as Connection
+from shared.config_reader import Reader
 
 DEFAULT_API_VERSION = "2024-10-21"  # the newest GA data-plane version of Azure OpenAI before the v1 path
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How to reach a service: a connection string, or an address with this app's managed identity.
-
-    Attributes:
-        address: `https://...` of the storage service, or the fully qualified Service Bus namespace.
-        client_id: of a user-assigned identity; None means the default credential.
-    """
-
-    connection_string: str | None = field(default=None, repr=False)
-    address: str | None = None
-    client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +61,14 @@ class QuotaSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentSettings:
+    """One deployment: how it is called, and what of its quota is ours."""
+
+    openai: OpenAISettings
+    quota: QuotaSettings
+
+
+@dataclass(frozen=True, slots=True)
 class RetentionSettings:
     """How long jobs that have ended are kept.
 
@@ -103,14 +98,23 @@ class AppAccess:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that can be set. docs/configuration.md lists the names, defaults and effects."""
+    """Everything that can be set. docs/configuration.md lists the names, defaults and effects.
+
+    Attributes:
+        chat: the deployment of feedback jobs, and of all that names no other.
+        reasoner: of reasoning jobs; the same as `chat` unless one of its own is set.
+        transcription: of audio jobs.
+    """
 
     blobs: Connection
     tables: Connection
     service_bus: Connection
     feedback: Queues
-    openai: OpenAISettings
-    quota: QuotaSettings
+    reasoning: Queues
+    audio: Queues
+    chat: DeploymentSettings
+    reasoner: DeploymentSettings
+    transcription: DeploymentSettings
     retention: RetentionSettings
     app: AppAccess
     feedback_profile: Path | None
@@ -127,15 +131,19 @@ class Settings:
         Raises:
             ConfigurationError: names the setting that is missing or wrong, and what to set.
         """
-        reader = _Reader(os.environ if env is None else env)
+        reader = Reader(os.environ if env is None else env)
         profile = reader.text("FEEDBACK_PROFILE")
+        chat = DeploymentSettings(openai_settings(env), _quota(reader))
         return cls(
             blobs=reader.storage("blob"),
             tables=reader.storage("table"),
             service_bus=reader.service_bus(),
             feedback=feedback_queues(env),
-            openai=openai_settings(env),
-            quota=_quota(reader),
+            reasoning=reasoning_queues(env),
+            audio=audio_queues(env),
+            chat=chat,
+            reasoner=_reasoner(reader, chat),
+            transcription=_transcription(reader, chat),
             retention=RetentionSettings(
                 days=int(reader.number("SLUICE_RETENTION_DAYS", 30, low=0, high=3650)),
                 minutes=reader.number("SLUICE_RETENTION_MINUTES", 5, low=0.1, high=60),
@@ -152,7 +160,7 @@ class Settings:
 
 def feedback_queues(env: Mapping[str, str] | None = None) -> Queues:
     """The queues of feedback jobs. Needed when the app is indexed, so every name has a default."""
-    reader = _Reader(os.environ if env is None else env)
+    reader = Reader(os.environ if env is None else env)
     return Queues(
         inbox=reader.text("FEEDBACK_IN_QUEUE", "FEEDBACK_FORM_IN_QUEUE") or "feedback-in",
         run=reader.text("FEEDBACK_RUN_QUEUE") or "feedback-run",
@@ -160,26 +168,51 @@ def feedback_queues(env: Mapping[str, str] | None = None) -> Queues:
     )
 
 
+def reasoning_queues(env: Mapping[str, str] | None = None) -> Queues:
+    """The queues of reasoning jobs. Needed when the app is indexed, so every name has a default."""
+    reader = Reader(os.environ if env is None else env)
+    return Queues(
+        inbox=reader.text("REASONING_IN_QUEUE", "REASONER_IN_QUEUE") or "reasoning-in",
+        run=reader.text("REASONING_RUN_QUEUE") or "reasoning-run",
+        outbox=reader.text("REASONING_OUT_QUEUE", "REASONER_OUT_QUEUE") or "reasoning-out",
+    )
+
+
+def audio_queues(env: Mapping[str, str] | None = None) -> Queues:
+    """The queues of audio jobs. Needed when the app is indexed, so every name has a default."""
+    reader = Reader(os.environ if env is None else env)
+    return Queues(
+        inbox=reader.text("AUDIO_IN_QUEUE", "WHISPER_IN_QUEUE") or "audio-in",
+        run=reader.text("AUDIO_PREPARE_QUEUE") or "audio-prepare",
+        outbox=reader.text("AUDIO_OUT_QUEUE", "WHISPER_OUT_QUEUE") or "audio-out",
+    )
+
+
+def all_queues(env: Mapping[str, str] | None = None) -> dict[str, Queues]:
+    """Those of every kind of job."""
+    return {"feedback": feedback_queues(env), "reasoning": reasoning_queues(env), "audio": audio_queues(env)}
+
+
 def sweep_schedule(env: Mapping[str, str] | None = None) -> str:
     """How often to look for calls that nobody woke the pump for (NCRONTAB). Needed when the app is indexed."""
-    return _Reader(os.environ if env is None else env).text("SLUICE_SWEEP_SCHEDULE") or "0 * * * * *"
+    return Reader(os.environ if env is None else env).text("SLUICE_SWEEP_SCHEDULE") or "0 * * * * *"
 
 
 def retention_schedule(env: Mapping[str, str] | None = None) -> str:
     """When to delete what is older than the retention (NCRONTAB, UTC). Needed when the app is indexed."""
-    return _Reader(os.environ if env is None else env).text("SLUICE_RETENTION_SCHEDULE") or "0 30 2 * * *"
+    return Reader(os.environ if env is None else env).text("SLUICE_RETENTION_SCHEDULE") or "0 30 2 * * *"
 
 
 def app_access(env: Mapping[str, str] | None = None) -> AppAccess:
     """How to reach the running app."""
-    reader = _Reader(os.environ if env is None else env)
+    reader = Reader(os.environ if env is None else env)
     url = reader.text("SLUICE_URL")
     return AppAccess(url, reader.text("SLUICE_FUNCTION_KEY"), reader.text("SLUICE_RESOURCE_URI"))
 
 
 def token_endpoints_level(env: Mapping[str, str] | None = None) -> str:
     """Who may call the token counter's endpoints: "function" (with a key), or "anonymous" behind an Entra sign-in."""
-    level = (_Reader(os.environ if env is None else env).text("SLUICE_TOKENS_AUTH_LEVEL") or "function").lower()
+    level = (Reader(os.environ if env is None else env).text("SLUICE_TOKENS_AUTH_LEVEL") or "function").lower()
     return level if level in ("function", "anonymous") else "function"
 
 
@@ -189,7 +222,7 @@ def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:
     Raises:
         ConfigurationError: names the setting that is wrong.
     """
-    reader = _Reader(os.environ if env is None else env)
+    reader = Reader(os.environ if env is None else env)
     return OpenAISettings(
         endpoint=reader.text("AZURE_OPENAI_ENDPOINT"),
         api_version=reader.text("AZURE_OPENAI_API_VERSION") or DEFAULT_API_VERSION,
@@ -200,7 +233,41 @@ def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:
     )
 
 
-def _quota(reader: "_Reader") -> QuotaSettings:
+def _reasoner(reader: Reader, chat: DeploymentSettings) -> DeploymentSettings:
+    name = reader.text("AZURE_OPENAI_REASONING_DEPLOYMENT_NAME")
+    if name is None or name == chat.openai.deployment:
+        return chat
+    tpm = int(reader.number("REASONING_TOKEN_LIMIT_PER_MINUTE", 100_000, low=1, high=1e9))
+    rpm = int(reader.number("REASONING_REQUEST_LIMIT_PER_MINUTE", max(1, tpm * 6 // 1000), low=1, high=1e7))
+    openai = replace(
+        chat.openai,
+        endpoint=reader.text("AZURE_OPENAI_REASONING_ENDPOINT") or chat.openai.endpoint,
+        deployment=name,
+        base_model=reader.text("AZURE_OPENAI_REASONING_BASE_MODEL"),
+        timeout_s=reader.number("AZURE_OPENAI_REASONING_TIMEOUT_S", 300.0, low=1.0, high=600.0),
+    )
+    return DeploymentSettings(openai, replace(chat.quota, tpm=tpm, rpm=rpm))
+
+
+def _transcription(reader: Reader, chat: DeploymentSettings) -> DeploymentSettings:
+    openai = replace(
+        chat.openai,
+        endpoint=reader.text("AZURE_OPENAI_TRANSCRIPTION_ENDPOINT") or chat.openai.endpoint,
+        deployment=reader.text("AZURE_OPENAI_TRANSCRIPTION_DEPLOYMENT_NAME", "AZURE_OPENAI_WHISPER_DEPLOYMENT_NAME"),
+        base_model=reader.text("AZURE_OPENAI_TRANSCRIPTION_BASE_MODEL"),
+        timeout_s=reader.number("AZURE_OPENAI_TRANSCRIPTION_TIMEOUT_S", 300.0, low=1.0, high=600.0),
+    )
+    quota = replace(
+        chat.quota,
+        # Whisper has no token limit, so that each call counts as one token of a limit that never binds.
+        tpm=int(reader.number("TRANSCRIPTION_TOKEN_LIMIT_PER_MINUTE", 1_000_000, low=1, high=1e9)),
+        # Microsoft, "Azure OpenAI quotas and limits": 3 requests a minute is what Whisper gets by default.
+        rpm=int(reader.number("TRANSCRIPTION_REQUEST_LIMIT_PER_MINUTE", 3, low=1, high=1e7)),
+    )
+    return DeploymentSettings(openai, quota)
+
+
+def _quota(reader: Reader) -> QuotaSettings:
     tpm = int(reader.number("OPENAI_TOKEN_LIMIT_PER_MINUTE", 100_000, low=1, high=1e9))
     # Microsoft, "Manage Azure OpenAI quota": 6 RPM for each 1,000 TPM of a chat model.
     rpm = int(reader.number("OPENAI_REQUEST_LIMIT_PER_MINUTE", max(1, tpm * 6 // 1000), low=1, high=1e7))
@@ -211,69 +278,3 @@ def _quota(reader: "_Reader") -> QuotaSettings:
         guard_s=reader.number("SLUICE_QUOTA_GUARD_S", 2.15, low=0.2, high=10.0),
         weights=reader.weights("SLUICE_APP_WEIGHTS"),
     )
-
-
-class _Reader:
-    """Typed look-ups with errors that name the setting."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
-
-    def text(self, *names: str) -> str | None:
-        return next((value for name in names if (value := self._env.get(name, "").strip())), None)
-
-    def number(self, name: str, default: float, *, low: float, high: float) -> float:
-        raw = self.text(name)
-        if raw is None:
-            return default
-        try:
-            value = float(raw)
-        except ValueError:
-            raise ConfigurationError(f"The setting {name} must be a number, not {raw!r}.", field=name) from None
-        if not low <= value <= high:
-            raise ConfigurationError(f"The setting {name} must be from {low:g} to {high:g}, not {raw}.", field=name)
-        return value
-
-    def weights(self, name: str) -> dict[str, float]:
-        """Such as `shop=3, forum=0.5`."""
-        weights: dict[str, float] = {}
-        for part in filter(None, (part.strip() for part in (self.text(name) or "").split(","))):
-            app, _, raw = part.rpartition("=")
-            try:
-                weights[app.strip()] = weight = float(raw)
-            except ValueError:
-                weight = 0.0
-            if not app.strip() or not 0 < weight <= 1000:
-                raise ConfigurationError(
-                    f"The setting {name} must name apps with weights above 0, such as shop=3,forum=0.5; "
-                    f"{part!r} is none.",
-                    field=name,
-                )
-        return weights
-
-    def storage(self, service: str) -> Connection:
-        """AzureWebJobsStorage, as the Functions host reads it: connection string, service address or account name."""
-        name = "AzureWebJobsStorage"
-        account = self.text(f"{name}__accountName", "AZURE_STORAGE_ACCOUNT")
-        address = self.text(f"{name}__{service}ServiceUri") or (
-            f"https://{account}.{service}.core.windows.net" if account else None
-        )
-        connection_string = self.text(name)
-        if connection_string is None and address is None:
-            raise ConfigurationError(
-                f"No storage account is set: give {name} (connection string), {name}__accountName "
-                f"or {name}__{service}ServiceUri.",
-                field=name,
-            )
-        return Connection(connection_string, address, self.text(f"{name}__clientId"))
-
-    def service_bus(self) -> Connection:
-        name = "ServiceBusConnection"
-        connection_string = self.text(name)
-        address = self.text(f"{name}__fullyQualifiedNamespace", "SERVICE_BUS_NAMESPACE")
-        if connection_string is None and address is None:
-            raise ConfigurationError(
-                f"No Service Bus namespace is set: give {name} (connection string) or {name}__fullyQualifiedNamespace.",
-                field=name,
-            )
-        return Connection(connection_string, address, self.text(f"{name}__clientId"))

@@ -147,6 +147,18 @@ class BlobContainer:
             except azure_errors.ResourceNotFoundError:
                 raise InvalidMessageError(f"There is no blob {name} in the container {self._name}.") from None
 
+    async def read_if_there(self, name: str) -> bytes | None:
+        """Read a blob; None where it doesn't exist.
+
+        Raises:
+            StorageError: it could not be read.
+        """
+        async with storage_errors(f"Reading the blob {self._name}/{name}"):
+            try:
+                return bytes(await (await self._client.download_blob(name)).readall())
+            except azure_errors.ResourceNotFoundError:
+                return None
+
     async def remove(self, name: str, etag: str | None = None) -> bool:
         """Delete a blob with its snapshots.
 

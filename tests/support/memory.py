@@ -90,6 +90,11 @@ class MemoryBlobs:
             raise InvalidMessageError(f"The blob {name} is too large.")
         return self.blobs[name]
 
+    async def read_if_there(self, name: str) -> bytes | None:
+        if self.failing:
+            raise StorageError("Blobs are away.")
+        return self.blobs.get(name)
+
     async def remove(self, name: str) -> bool:
         if self.failing:
             raise StorageError("Blobs are away.")

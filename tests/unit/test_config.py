@@ -69,7 +69,7 @@ def test_names_of_the_source_documents_are_accepted() -> None:
         "feedback-run",
         "form-out",
     )
-    assert settings.openai.api_version == "2023-05-15"
+    assert settings.chat.openai.api_version == "2023-05-15"
 
 
 def test_queues_have_names_without_any_setting() -> None:
@@ -106,7 +106,7 @@ def test_keys_and_connection_strings_are_not_shown() -> None:
 
 
 def test_quota_without_any_setting() -> None:
-    assert Settings.from_env(LOCAL).quota == QuotaSettings(100_000, 600, 10.0, 2.15, {})
+    assert Settings.from_env(LOCAL).chat.quota == QuotaSettings(100_000, 600, 10.0, 2.15, {})
 
 
 def test_quota_as_set() -> None:
@@ -117,18 +117,18 @@ def test_quota_as_set() -> None:
         "SLUICE_QUOTA_GUARD_S": "3.5",
         "SLUICE_APP_WEIGHTS": " shop=3, forum=0.5,",
     }
-    quota = Settings.from_env({**LOCAL, **env}).quota
+    quota = Settings.from_env({**LOCAL, **env}).chat.quota
     assert quota == QuotaSettings(30_000, 42, 1.0, 3.5, {"shop": 3.0, "forum": 0.5})
 
 
 @pytest.mark.parametrize(("tpm", "rpm"), [("1000", 6), ("150000", 900), ("1", 1)])
 def test_requests_follow_from_tokens_as_azure_grants_them(tpm: str, rpm: int) -> None:
     """6 RPM for each 1,000 TPM."""
-    assert Settings.from_env({**LOCAL, "OPENAI_TOKEN_LIMIT_PER_MINUTE": tpm}).quota.rpm == rpm
+    assert Settings.from_env({**LOCAL, "OPENAI_TOKEN_LIMIT_PER_MINUTE": tpm}).chat.quota.rpm == rpm
 
 
 def test_an_app_may_have_any_name() -> None:
-    assert Settings.from_env({**LOCAL, "SLUICE_APP_WEIGHTS": "a=b=2"}).quota.weights == {"a=b": 2.0}
+    assert Settings.from_env({**LOCAL, "SLUICE_APP_WEIGHTS": "a=b=2"}).chat.quota.weights == {"a=b": 2.0}
 
 
 @pytest.mark.parametrize("weights", ["shop", "shop=", "=3", "shop=0", "shop=-1", "shop=nan", "shop=1e9", "shop=x,b=1"])

@@ -1,0 +1,95 @@
+"""The kinds of jobs, and where each lines up."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from shared.config import DeploymentSettings, Settings
+from shared.errors import ConfigurationError
+from shared.jobs.feedback import FeedbackJob
+from shared.jobs.feedback_profile import FeedbackProfile
+from shared.jobs.kinds import JobKind
+from shared.jobs.lines import Line, RunLine
+from shared.jobs.pending import PendingTable
+from shared.jobs.quota_queue import QuotaQueue
+from shared.jobs.steps import StepwiseKind
+from shared.messaging.sender import MessageSender
+from shared.model.tokens import DEFAULT_MODEL
+from shared.quota.limits import Limits
+
+if TYPE_CHECKING:
+    from azure.storage.blob.aio import BlobServiceClient
+
+_SETTINGS = {
+    "chat": "AZURE_OPENAI_DEPLOYMENT_NAME",
+    "reasoner": "AZURE_OPENAI_DEPLOYMENT_NAME",
+    "transcription": "AZURE_OPENAI_TRANSCRIPTION_DEPLOYMENT_NAME",
+}
+
+
+def deployments(settings: Settings) -> dict[str, DeploymentSettings]:
+    """The deployments that are set, by name.
+
+    Raises:
+        ConfigurationError: two of them have one name but aren't the same, so that they would share a token counter.
+    """
+    found: dict[str, DeploymentSettings] = {}
+    for role in _SETTINGS:
+        deployment: DeploymentSettings = getattr(settings, role)
+        name = deployment.openai.deployment
+        if name and found.setdefault(name, deployment) != deployment:
+            raise ConfigurationError(
+                f"Two deployments are called {name}, with different settings. Give the one of the setting "
+                f"{_SETTINGS[role]} another name.",
+                field=_SETTINGS[role],
+            )
+    return found
+
+
+def limits_of(deployment: DeploymentSettings) -> Limits:
+    """The quota that the settings reserve."""
+    quota = deployment.quota
+    return Limits(quota.tpm, quota.rpm, quota.request_window_s, quota.guard_s)
+
+
+def quota_queues(settings: Settings, pending: PendingTable) -> dict[str, QuotaQueue]:
+    """Where calls wait for quota: by the role of the deployment in the settings."""
+    return {
+        role: QuotaQueue(pending, found.openai.deployment, limits_of(found), setting)
+        for role, setting in _SETTINGS.items()
+        for found in (getattr(settings, role),)
+    }
+
+
+def single_kinds(settings: Settings) -> dict[str, JobKind]:
+    """Kinds of jobs that take one call.
+
+    Raises:
+        ConfigurationError: the feedback profile is wrong.
+    """
+    profile = FeedbackProfile.load(settings.feedback_profile)
+    feedback = FeedbackJob(profile, settings.feedback, settings.max_text_chars, base_model(settings.chat))
+    return {feedback.name: feedback}
+
+
+def stepwise_kinds(settings: Settings, blobs: "BlobServiceClient") -> dict[str, StepwiseKind]:  # noqa: ARG001
+    """Kinds of jobs that take several calls."""
+    return {}
+
+
+def lines_of(
+    single: Mapping[str, JobKind],
+    stepwise: Mapping[str, StepwiseKind],
+    queues: Mapping[str, QuotaQueue],
+    sender: MessageSender,
+) -> dict[str, Line]:
+    """Where jobs of each kind line up."""
+    roles = {"reasoning": "reasoner", "audio": "transcription"}
+    return {
+        **dict.fromkeys(single, queues["chat"]),
+        **{name: RunLine(sender, kind.queues.run, queues[roles[name]]) for name, kind in stepwise.items()},
+    }
+
+
+def base_model(deployment: DeploymentSettings) -> str:
+    """By which tokens are counted."""
+    return deployment.openai.base_model or deployment.openai.deployment or DEFAULT_MODEL
