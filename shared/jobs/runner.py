@@ -23,7 +23,7 @@ from shared.jobs.quota_queue import QuotaQueue
 from shared.jobs.record import JobRecord
 from shared.jobs.store import JobStore
 from shared.messages import RunTicket
-from shared.model.client import ModelClient
+from shared.model.client import ModelService
 from shared.model.metering import MeteredModelClient
 from shared.resilience.retry import RetryPolicy
 from shared.storage.payloads import PayloadStore
@@ -56,7 +56,7 @@ class JobRunner:
         payloads: PayloadStore,
         publisher: Publisher,
         kinds: Mapping[str, JobKind],
-        model: ModelClient,
+        model: ModelService,
         queue: QuotaQueue,
         calls: BookedCalls,
         policy: RetryPolicy,

@@ -21,6 +21,7 @@ RANKS = [
     "shared.model",
     "shared.messaging",
     "shared.storage",
+    "shared.audio",
     "shared.logs",
     "shared.jobs",
     "shared.security",

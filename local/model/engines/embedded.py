@@ -42,19 +42,19 @@ class EmbeddedEngine:
         vectors = await asyncio.get_running_loop().run_in_executor(self._threads, self._tools.embedder.embed, texts)
         return [[float(number) for number in row] for row in vectors]
 
-    async def transcribe(self, audio: bytes) -> Transcript:
+    async def transcribe(self, audio: bytes, prompt: str | None = None) -> Transcript:
         """See Engine. English only."""
-        return await asyncio.get_running_loop().run_in_executor(self._speech_thread, self._transcribe, audio)
+        return await asyncio.get_running_loop().run_in_executor(self._speech_thread, self._transcribe, audio, prompt)
 
     async def close(self) -> None:
         """See Engine."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._speech_thread.shutdown(wait=False, cancel_futures=True)
 
-    def _transcribe(self, audio: bytes) -> Transcript:
+    def _transcribe(self, audio: bytes, prompt: str | None) -> Transcript:
         if self._speech is None:
             self._speech = SpeechToText()
-        return self._speech.transcribe(audio)
+        return self._speech.transcribe(audio, prompt)
 
     def _answer(self, call: ChatCall) -> str:
         text = user_text(call.messages)
