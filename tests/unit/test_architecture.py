@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 # Lowest first. A module imports from lower ranks, or from its own where no circle results.
 RANKS = [
     "shared.errors",
+    "shared.config_reader",
     "shared.config",
     "shared.telemetry",
     "shared.resilience",
