@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shared.errors import BookingMissedError, InvalidOutputError, RateLimitedError, SluiceError
+from shared.errors import BookingMissedError, InvalidOutputError, RateLimitedError, SluiceError, StorageError
 from shared.jobs.deployments import Deployment
 from shared.jobs.faults import internal_error
 from shared.jobs.kinds import Draft
@@ -101,6 +101,8 @@ class StepCalls:
             output = await deployment.calls.make(ticket, deployment.model, step)
         except BookingMissedError:
             return StepCalled(missed=True)
+        except StorageError:
+            raise  # nobody's fault, and no attempt
         except SluiceError as caught:
             error = caught
         except Exception as fault:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.errors import ConflictError, SluiceError, TransientError
+from shared.errors import ConflictError, SluiceError, StorageError, TransientError
 from shared.jobs.deployments import Deployment, deployment_of
 from shared.jobs.faults import internal_error
 from shared.jobs.lifecycle import Begin, Fail, Ignore, Publish, Requeue, on_error, on_ticket
@@ -178,6 +178,8 @@ class StepwiseJobs:
                 prepared = await parts.kinds[record.kind].prepare(await self.job(record))
                 await parts.outputs.keep(record, PREPARED, StepRecord(output=prepared or {}))
             return record
+        except StorageError:
+            raise  # nobody's fault, and no attempt
         except SluiceError as caught:
             error = caught
         except Exception as fault:
