@@ -8,6 +8,7 @@ from functions import (
     dead_letters,
     feedback,
     intake,
+    progress,
     reasoning,
     retention,
     steps,
@@ -15,5 +16,5 @@ from functions import (
 )
 
 app = df.DFApp()
-for module in (intake, admission, token_counter, feedback, reasoning, audio, steps, dead_letters, retention):
+for module in (intake, admission, token_counter, feedback, reasoning, audio, steps, progress, dead_letters, retention):
     app.register_functions(module.bp)

@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from cli.console import EXIT_JOBS_FAILED, EXIT_OK, err, out
 from cli.inputs import BadLine, InputJob, read_jobs
-from cli.outcomes import add_outcome, outcome_table
+from cli.outcomes import outcome_table
+from cli.progress import progress_line, running_jobs
 from shared.bootstrap import Backend
 from shared.errors import InvalidMessageError
 from shared.jobs.record import row_key
@@ -45,7 +46,7 @@ async def send_file(
     sent: list[str] = []
     bad = 0
     with _progress("sending") as progress:
-        task = progress.add_task("sending", total=None)
+        task = progress.add_task("sending", total=None, doing="")
         batch: list[OutgoingMessage] = []
         for item in _checked(backend, kind, source):
             if isinstance(item, BadLine):
@@ -77,7 +78,7 @@ async def follow(backend: Backend, kind: str, job_ids: list[str], *, timeout_s: 
     outcomes: dict[str, dict[str, Any]] = {}
     deadline = time.monotonic() + timeout_s
     with _progress("waiting for results") as progress:
-        task = progress.add_task("waiting for results", total=len(job_ids))
+        task = progress.add_task("waiting for results", total=len(job_ids), doing="")
         while len(outcomes) < len(job_ids) and time.monotonic() < deadline:
             open_ids = [i for i in job_ids if i not in outcomes][:_BATCH]
             for job_id, outcome in zip(
@@ -85,10 +86,11 @@ async def follow(backend: Backend, kind: str, job_ids: list[str], *, timeout_s: 
             ):
                 if outcome is not None:
                     outcomes[job_id] = outcome
-            progress.update(task, completed=len(outcomes))
+            jobs = await running_jobs(backend.settings.app, kind) if kind in backend.stepwise else []
+            progress.update(task, completed=len(outcomes), doing=progress_line(jobs))
             await asyncio.sleep(_POLL_S)
     ended = [outcomes[i] for i in job_ids if i in outcomes]
-    _show(ended, as_json=as_json)
+    _show(kind, ended, as_json=as_json)
     failed = sum(o["status"] != "succeeded" for o in ended)
     missing = len(job_ids) - len(ended)
     err.print(
@@ -99,15 +101,12 @@ async def follow(backend: Backend, kind: str, job_ids: list[str], *, timeout_s: 
     return EXIT_OK if not failed and not missing else EXIT_JOBS_FAILED
 
 
-def _show(outcomes: list[dict[str, Any]], *, as_json: bool) -> None:
+def _show(kind: str, outcomes: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         for outcome in outcomes:
             out.print(to_json(outcome), soft_wrap=True, markup=False, highlight=False)
         return
-    table = outcome_table()
-    for outcome in outcomes[:_TABLE_LIMIT]:
-        add_outcome(table, outcome)
-    out.print(table)
+    out.print(outcome_table(outcomes[:_TABLE_LIMIT], kind=kind))
     if len(outcomes) > _TABLE_LIMIT:
         err.print(f"({len(outcomes) - _TABLE_LIMIT} more; --json shows all)")
 
@@ -156,6 +155,7 @@ def _progress(title: str) -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[doing]}[/]"),
         console=err,
         transient=True,
     )
