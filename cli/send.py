@@ -4,13 +4,14 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from cli.audio_files import is_media, upload
 from cli.console import EXIT_JOBS_FAILED, EXIT_OK, err, out
-from cli.inputs import BadLine, InputJob, read_jobs
+from cli.inputs import FORMS, BadLine, InputJob, read_jobs
 from cli.outcomes import outcome_table
 from cli.progress import progress_line, running_jobs
 from shared.bootstrap import Backend
@@ -32,11 +33,22 @@ def new_run_name() -> str:
 
 
 async def send_file(
-    backend: Backend, kind: str, source: str, *, run: str | None, app_id: str | None, priority: str, print_ids: bool
+    backend: Backend,
+    kind: str,
+    source: str,
+    *,
+    run: str | None,
+    app_id: str | None,
+    priority: str,
+    print_ids: bool,
+    fields: Mapping[str, Any] | None = None,
 ) -> tuple[list[str], int]:
-    """Send every good line of a file.
+    """Send every good line of a file, or audio files.
 
     Job ids are `{run}-{line}`, so sending the same file again under the same run name adds nothing.
+
+    Args:
+        fields: for every job, in place of what its line says.
 
     Returns:
         The job ids that were sent, and how many lines were bad (each is reported with its number).
@@ -47,8 +59,13 @@ async def send_file(
     bad = 0
     with _progress("sending") as progress:
         task = progress.add_task("sending", total=None, doing="")
+        found: Iterable[InputJob | BadLine]
+        if kind == "audio" and is_media(source):
+            found = await upload(backend.blobs, source, name)
+        else:
+            found = read_jobs(source, FORMS[kind])
         batch: list[OutgoingMessage] = []
-        for item in _checked(backend, kind, source):
+        for item in _checked(backend, kind, found, fields or {}):
             if isinstance(item, BadLine):
                 bad += 1
                 err.print(f"[red]line {item.line}[/]: {item.reason}", highlight=False)
@@ -122,17 +139,20 @@ async def _outcome(backend: Backend, kind: str, job_id: str) -> dict[str, Any] |
     return outcome
 
 
-def _checked(backend: Backend, kind: str, source: str) -> Iterator[InputJob | BadLine]:
-    for item in read_jobs(source):
+def _checked(
+    backend: Backend, kind: str, found: Iterable[InputJob | BadLine], fields: Mapping[str, Any]
+) -> Iterator[InputJob | BadLine]:
+    for item in found:
         if isinstance(item, BadLine):
             yield item
             continue
+        job = InputJob(item.line, to_json({**json.loads(item.body), **fields})) if fields else item
         try:
-            backend.kinds[kind].decode(item.body.encode())
+            backend.kinds[kind].decode(job.body.encode())
         except InvalidMessageError as error:
             yield BadLine(item.line, str(error))
         else:
-            yield item
+            yield job
 
 
 async def _message(

@@ -26,6 +26,7 @@ from shared.telemetry.events import quiet_libraries
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableServiceClient
+    from azure.storage.blob.aio import BlobServiceClient
 
 PAYLOAD_CONTAINER = "sluice-payloads"
 CLAIM_CHECK_CONTAINER = "claim-checks"
@@ -49,6 +50,7 @@ class Backend:
     store: JobStore
     pending: PendingTable
     lines: Mapping[str, Line]
+    blobs: "BlobServiceClient"
     own_blobs: BlobContainer
     payloads: PayloadStore
     sender: MessageSender
@@ -109,6 +111,7 @@ async def connect(settings: Settings) -> Backend:
         store=store,
         pending=pending,
         lines=lines,
+        blobs=blobs,
         own_blobs=own,
         payloads=payloads,
         sender=sender,
