@@ -96,6 +96,7 @@ class StepCalls:
 
             async def step(model: MeteredModelClient) -> dict[str, Any]:
                 made.model = model
+                log_event(logger, "step_called", job_id=order.job_id, kind=order.kind, step=order.step.name)
                 return await kind.run_step(job, order.step, needed, model=model, draft=draft)
 
             output = await deployment.calls.make(ticket, deployment.model, step)
