@@ -117,7 +117,7 @@ class RunTicket:
         Raises:
             InvalidMessageError: it isn't one of ours.
         """
-        return cls(**_decode(_RunTicketBody, body).model_dump())
+        return cls(**decode_body(_RunTicketBody, body).model_dump())
 
 
 _Seconds = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
@@ -160,7 +160,7 @@ class FeedbackRequest(BaseModel):
         Raises:
             InvalidMessageError: says what is wrong, and in which field.
         """
-        request = _decode(cls, body)
+        request = decode_body(cls, body)
         if not request.text.strip():
             raise InvalidMessageError("The field text is empty.", field="text")
         if len(request.text) > max_text_chars:
@@ -207,7 +207,12 @@ class Outcome(BaseModel):
     completed_at: datetime
 
 
-def _decode[T: BaseModel](form: type[T], body: bytes) -> T:
+def decode_body[T: BaseModel](form: type[T], body: bytes) -> T:
+    """Read the body of a message.
+
+    Raises:
+        InvalidMessageError: says what is wrong, and in which field.
+    """
     if not body.strip():
         raise InvalidMessageError("The message has no body.")
     try:

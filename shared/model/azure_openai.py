@@ -1,7 +1,6 @@
 """Azure OpenAI: the main implementation of ModelService."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +12,7 @@ from shared.model.call_log import logged_call
 from shared.model.client import ChatMessage, Completion, Transcription
 from shared.model.openai_answers import REFUSAL
 from shared.model.prompts import format_prompt
+from shared.model.reasoning_models import ReasoningEffort, parameters_for
 from shared.model.token_budget import TokenClient, within_budget
 from shared.model.tokens import DEFAULT_MAX_TOKENS, estimate_request_tokens
 from shared.quota.token_client import TokenClient as HttpTokenClient
@@ -21,11 +21,6 @@ from shared.resilience.retry import DEFAULT_POLICY, RetryPolicy, retry
 if TYPE_CHECKING:
     import httpx2
     from azure.core.credentials_async import AsyncTokenCredential
-
-# Microsoft, "Azure OpenAI reasoning models": these take `max_completion_tokens` for `max_tokens`, and no sampling
-# parameters. gpt-5-chat doesn't reason.
-_REASONING_MODEL = re.compile(r"o\d(?:-|$)|gpt-5(?!\S*chat)")
-_SAMPLING = {"temperature", "top_p", "frequency_penalty", "presence_penalty"}
 
 
 class AzureOpenAIService:
@@ -118,9 +113,10 @@ class AzureOpenAIService:
         stop: str | Sequence[str] | None = None,
         *,
         response_format: Mapping[str, Any] | None = None,
+        reasoning_effort: ReasoningEffort | None = None,
         before_send: Callable[[], None] | None = None,
     ) -> Completion:
-        """See ModelClient. Reasoning models are not sent the sampling parameters, which they reject.
+        """See ModelClient. No model is sent a parameter that its kind rejects (reasoning_models.py).
 
         Args:
             max_tokens: None means DEFAULT_MAX_TOKENS, so that every call has a known largest charge.
@@ -137,8 +133,9 @@ class AzureOpenAIService:
             "presence_penalty": presence_penalty,
             "stop": stop,
             "response_format": response_format,
+            "reasoning_effort": reasoning_effort,
         }
-        given = _for_model(base_model, {name: value for name, value in body.items() if value is not None})
+        given = parameters_for(base_model, {name: value for name, value in body.items() if value is not None})
         # In a thread: the first count builds the tokenizer, and a long prompt takes its time.
         tokens = await asyncio.to_thread(estimate_request_tokens, messages, max_tokens, base_model, response_format)
 
@@ -254,10 +251,3 @@ class AzureOpenAIService:
                 "request_id": completion.request_id,
             }
             return completion
-
-
-def _for_model(base_model: str, body: dict[str, Any]) -> dict[str, Any]:
-    if not _REASONING_MODEL.match(base_model):
-        return body
-    renamed = {"max_completion_tokens" if name == "max_tokens" else name: value for name, value in body.items()}
-    return {name: value for name, value in renamed.items() if name not in _SAMPLING}
