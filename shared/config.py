@@ -9,23 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.errors import ConfigurationError
+from shared.config_reader import Connection as Connection  # part of the settings' own types
+from shared.config_reader import Reader
 
 DEFAULT_API_VERSION = "2024-10-21"  # the newest GA data-plane version of Azure OpenAI before the v1 path
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How to reach a service: a connection string, or an address with this app's managed identity.
-
-    Attributes:
-        address: `https://...` of the storage service, or the fully qualified Service Bus namespace.
-        client_id: of a user-assigned identity; None means the default credential.
-    """
-
-    connection_string: str | None = field(default=None, repr=False)
-    address: str | None = None
-    client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +74,27 @@ class RetentionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioSettings:
+    """What recordings are accepted, and how they are cut.
+
+    Attributes:
+        ffmpeg_path: the executable; None where it is to be looked for.
+        max_bytes: largest file.
+        max_duration_s: longest recording.
+        chunk_s: longest chunk; 25 MB hold 819 s of 16 kHz mono in the worst case.
+        overlap_s: how much two chunks share where there is no pause between them.
+        timeout_s: for all of FFmpeg's work on one file.
+    """
+
+    ffmpeg_path: str | None
+    max_bytes: int
+    max_duration_s: float
+    chunk_s: float
+    overlap_s: float
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class AppAccess:
     """How the command reaches the running app.
 
@@ -112,6 +120,7 @@ class Settings:
     openai: OpenAISettings
     quota: QuotaSettings
     retention: RetentionSettings
+    audio: AudioSettings
     app: AppAccess
     feedback_profile: Path | None
     max_text_chars: int
@@ -127,7 +136,7 @@ class Settings:
         Raises:
             ConfigurationError: names the setting that is missing or wrong, and what to set.
         """
-        reader = _Reader(os.environ if env is None else env)
+        reader = Reader(os.environ if env is None else env)
         profile = reader.text("FEEDBACK_PROFILE")
         return cls(
             blobs=reader.storage("blob"),
@@ -140,6 +149,7 @@ class Settings:
                 days=int(reader.number("SLUICE_RETENTION_DAYS", 30, low=0, high=3650)),
                 minutes=reader.number("SLUICE_RETENTION_MINUTES", 5, low=0.1, high=60),
             ),
+            audio=audio_settings(env),
             app=app_access(env),
             feedback_profile=Path(profile) if profile else None,
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
@@ -152,7 +162,7 @@ class Settings:
 
 def feedback_queues(env: Mapping[str, str] | None = None) -> Queues:
     """The queues of feedback jobs. Needed when the app is indexed, so every name has a default."""
-    reader = _Reader(os.environ if env is None else env)
+    reader = Reader(os.environ if env is None else env)
     return Queues(
         inbox=reader.text("FEEDBACK_IN_QUEUE", "FEEDBACK_FORM_IN_QUEUE") or "feedback-in",
         run=reader.text("FEEDBACK_RUN_QUEUE") or "feedback-run",
@@ -162,24 +172,24 @@ def feedback_queues(env: Mapping[str, str] | None = None) -> Queues:
 
 def sweep_schedule(env: Mapping[str, str] | None = None) -> str:
     """How often to look for calls that nobody woke the pump for (NCRONTAB). Needed when the app is indexed."""
-    return _Reader(os.environ if env is None else env).text("SLUICE_SWEEP_SCHEDULE") or "0 * * * * *"
+    return Reader(os.environ if env is None else env).text("SLUICE_SWEEP_SCHEDULE") or "0 * * * * *"
 
 
 def retention_schedule(env: Mapping[str, str] | None = None) -> str:
     """When to delete what is older than the retention (NCRONTAB, UTC). Needed when the app is indexed."""
-    return _Reader(os.environ if env is None else env).text("SLUICE_RETENTION_SCHEDULE") or "0 30 2 * * *"
+    return Reader(os.environ if env is None else env).text("SLUICE_RETENTION_SCHEDULE") or "0 30 2 * * *"
 
 
 def app_access(env: Mapping[str, str] | None = None) -> AppAccess:
     """How to reach the running app."""
-    reader = _Reader(os.environ if env is None else env)
+    reader = Reader(os.environ if env is None else env)
     url = reader.text("SLUICE_URL")
     return AppAccess(url, reader.text("SLUICE_FUNCTION_KEY"), reader.text("SLUICE_RESOURCE_URI"))
 
 
 def token_endpoints_level(env: Mapping[str, str] | None = None) -> str:
     """Who may call the token counter's endpoints: "function" (with a key), or "anonymous" behind an Entra sign-in."""
-    level = (_Reader(os.environ if env is None else env).text("SLUICE_TOKENS_AUTH_LEVEL") or "function").lower()
+    level = (Reader(os.environ if env is None else env).text("SLUICE_TOKENS_AUTH_LEVEL") or "function").lower()
     return level if level in ("function", "anonymous") else "function"
 
 
@@ -189,7 +199,7 @@ def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:
     Raises:
         ConfigurationError: names the setting that is wrong.
     """
-    reader = _Reader(os.environ if env is None else env)
+    reader = Reader(os.environ if env is None else env)
     return OpenAISettings(
         endpoint=reader.text("AZURE_OPENAI_ENDPOINT"),
         api_version=reader.text("AZURE_OPENAI_API_VERSION") or DEFAULT_API_VERSION,
@@ -200,7 +210,26 @@ def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:
     )
 
 
-def _quota(reader: "_Reader") -> QuotaSettings:
+def audio_settings(env: Mapping[str, str] | None = None) -> AudioSettings:
+    """How recordings are prepared.
+
+    Raises:
+        ConfigurationError: names the setting that is wrong.
+    """
+    reader = Reader(os.environ if env is None else env)
+    chunk_s = reader.number("AUDIO_CHUNK_S", 300, low=10, high=800)
+    return AudioSettings(
+        ffmpeg_path=reader.text("FFMPEG_PATH"),
+        max_bytes=int(reader.number("AUDIO_MAX_BYTES", 1e9, low=1_000, high=1e11)),
+        max_duration_s=reader.number("AUDIO_MAX_DURATION_S", 4 * 3600, low=1, high=24 * 3600),
+        chunk_s=chunk_s,
+        # More would send most of the recording twice.
+        overlap_s=reader.number("AUDIO_OVERLAP_S", min(5.0, chunk_s / 4), low=0, high=chunk_s / 4),
+        timeout_s=reader.number("AUDIO_FFMPEG_TIMEOUT_S", 300, low=1, high=24 * 3600),
+    )
+
+
+def _quota(reader: Reader) -> QuotaSettings:
     tpm = int(reader.number("OPENAI_TOKEN_LIMIT_PER_MINUTE", 100_000, low=1, high=1e9))
     # Microsoft, "Manage Azure OpenAI quota": 6 RPM for each 1,000 TPM of a chat model.
     rpm = int(reader.number("OPENAI_REQUEST_LIMIT_PER_MINUTE", max(1, tpm * 6 // 1000), low=1, high=1e7))
@@ -211,69 +240,3 @@ def _quota(reader: "_Reader") -> QuotaSettings:
         guard_s=reader.number("SLUICE_QUOTA_GUARD_S", 2.15, low=0.2, high=10.0),
         weights=reader.weights("SLUICE_APP_WEIGHTS"),
     )
-
-
-class _Reader:
-    """Typed look-ups with errors that name the setting."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
-
-    def text(self, *names: str) -> str | None:
-        return next((value for name in names if (value := self._env.get(name, "").strip())), None)
-
-    def number(self, name: str, default: float, *, low: float, high: float) -> float:
-        raw = self.text(name)
-        if raw is None:
-            return default
-        try:
-            value = float(raw)
-        except ValueError:
-            raise ConfigurationError(f"The setting {name} must be a number, not {raw!r}.", field=name) from None
-        if not low <= value <= high:
-            raise ConfigurationError(f"The setting {name} must be from {low:g} to {high:g}, not {raw}.", field=name)
-        return value
-
-    def weights(self, name: str) -> dict[str, float]:
-        """Such as `shop=3, forum=0.5`."""
-        weights: dict[str, float] = {}
-        for part in filter(None, (part.strip() for part in (self.text(name) or "").split(","))):
-            app, _, raw = part.rpartition("=")
-            try:
-                weights[app.strip()] = weight = float(raw)
-            except ValueError:
-                weight = 0.0
-            if not app.strip() or not 0 < weight <= 1000:
-                raise ConfigurationError(
-                    f"The setting {name} must name apps with weights above 0, such as shop=3,forum=0.5; "
-                    f"{part!r} is none.",
-                    field=name,
-                )
-        return weights
-
-    def storage(self, service: str) -> Connection:
-        """AzureWebJobsStorage, as the Functions host reads it: connection string, service address or account name."""
-        name = "AzureWebJobsStorage"
-        account = self.text(f"{name}__accountName", "AZURE_STORAGE_ACCOUNT")
-        address = self.text(f"{name}__{service}ServiceUri") or (
-            f"https://{account}.{service}.core.windows.net" if account else None
-        )
-        connection_string = self.text(name)
-        if connection_string is None and address is None:
-            raise ConfigurationError(
-                f"No storage account is set: give {name} (connection string), {name}__accountName "
-                f"or {name}__{service}ServiceUri.",
-                field=name,
-            )
-        return Connection(connection_string, address, self.text(f"{name}__clientId"))
-
-    def service_bus(self) -> Connection:
-        name = "ServiceBusConnection"
-        connection_string = self.text(name)
-        address = self.text(f"{name}__fullyQualifiedNamespace", "SERVICE_BUS_NAMESPACE")
-        if connection_string is None and address is None:
-            raise ConfigurationError(
-                f"No Service Bus namespace is set: give {name} (connection string) or {name}__fullyQualifiedNamespace.",
-                field=name,
-            )
-        return Connection(connection_string, address, self.text(f"{name}__clientId"))

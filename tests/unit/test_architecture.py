@@ -13,9 +13,11 @@ ROOT = Path(__file__).parents[2]
 # Lowest first. A module imports from lower ranks, or from its own where no circle results.
 RANKS = [
     "shared.errors",
+    "shared.config_reader",
     "shared.config",
     "shared.telemetry",
     "shared.resilience",
+    "shared.audio",
     "shared.messages",
     "shared.quota",
     "shared.model",
@@ -32,6 +34,7 @@ RANKS = [
 ONLY_IN = {  # package -> the only places that may import it
     "openai": ("shared.model",),
     "tiktoken": ("shared.model",),
+    "imageio_ffmpeg": ("shared.audio",),
     "azure.functions": ("functions", "function_app"),
     "azure.durable_functions": ("functions", "function_app"),
     "local": (),
@@ -47,7 +50,16 @@ OURS = [
     *sorted(ROOT.glob("benchmarks/**/*.py")),
 ]
 OURS = [path for path in OURS if "node_modules" not in path.parts]
-HEAVY = ("openai", "tiktoken", "pydantic", "azure.servicebus", "azure.data.tables", "azure.storage", "azure.identity")
+HEAVY = (
+    "openai",
+    "tiktoken",
+    "pydantic",
+    "imageio_ffmpeg",
+    "azure.servicebus",
+    "azure.data.tables",
+    "azure.storage",
+    "azure.identity",
+)
 
 
 def _name(path: Path) -> str:
