@@ -6,13 +6,15 @@ Local and cloud differ by these values only.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.config_models import DeploymentSettings as DeploymentSettings
+from shared.config_models import OpenAISettings as OpenAISettings
+from shared.config_models import QuotaSettings as QuotaSettings
+from shared.config_models import chat_settings, quota_settings, reasoner_settings, transcription_settings
 from shared.config_reader import Connection as Connection
 from shared.config_reader import Reader
-
-DEFAULT_API_VERSION = "2024-10-21"  # the newest GA data-plane version of Azure OpenAI before the v1 path
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,50 +24,6 @@ class Queues:
     inbox: str
     run: str
     outbox: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpenAISettings:
-    """The Azure OpenAI resource. Endpoint and deployment may be missing where no model is called.
-
-    Attributes:
-        base_model: what the deployment serves, where its name doesn't say so.
-        api_key: None means managed identity.
-    """
-
-    endpoint: str | None
-    api_version: str
-    deployment: str | None
-    base_model: str | None
-    timeout_s: float
-    api_key: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class QuotaSettings:
-    """What of the deployment's quota is reserved to this app, and how it is shared out.
-
-    Attributes:
-        tpm: tokens per minute.
-        rpm: requests per minute.
-        request_window_s: over which the endpoint counts requests.
-        guard_s: room between bookings and the endpoint's windows.
-        weights: shares of apps; 1 for those not named.
-    """
-
-    tpm: int
-    rpm: int
-    request_window_s: float
-    guard_s: float
-    weights: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class DeploymentSettings:
-    """One deployment: how it is called, and what of its quota is ours."""
-
-    openai: OpenAISettings
-    quota: QuotaSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +37,27 @@ class RetentionSettings:
 
     days: int
     minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSettings:
+    """What recordings are accepted, and how they are cut.
+
+    Attributes:
+        ffmpeg_path: the executable; None where it is to be looked for.
+        max_bytes: largest file.
+        max_duration_s: longest recording.
+        chunk_s: longest chunk; 25 MB hold 819 s of 16 kHz mono in the worst case.
+        overlap_s: how much two chunks share where there is no pause between them.
+        timeout_s: for all of FFmpeg's work on one file.
+    """
+
+    ffmpeg_path: str | None
+    max_bytes: int
+    max_duration_s: float
+    chunk_s: float
+    overlap_s: float
+    timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +95,7 @@ class Settings:
     reasoner: DeploymentSettings
     transcription: DeploymentSettings
     retention: RetentionSettings
+    media: AudioSettings
     app: AppAccess
     feedback_profile: Path | None
     max_text_chars: int
@@ -133,7 +113,7 @@ class Settings:
         """
         reader = Reader(os.environ if env is None else env)
         profile = reader.text("FEEDBACK_PROFILE")
-        chat = DeploymentSettings(openai_settings(env), _quota(reader))
+        chat = DeploymentSettings(openai_settings(env), quota_settings(reader))
         return cls(
             blobs=reader.storage("blob"),
             tables=reader.storage("table"),
@@ -142,12 +122,13 @@ class Settings:
             reasoning=reasoning_queues(env),
             audio=audio_queues(env),
             chat=chat,
-            reasoner=_reasoner(reader, chat),
-            transcription=_transcription(reader, chat),
+            reasoner=reasoner_settings(reader, chat),
+            transcription=transcription_settings(reader, chat),
             retention=RetentionSettings(
                 days=int(reader.number("SLUICE_RETENTION_DAYS", 30, low=0, high=3650)),
                 minutes=reader.number("SLUICE_RETENTION_MINUTES", 5, low=0.1, high=60),
             ),
+            media=audio_settings(env),
             app=app_access(env),
             feedback_profile=Path(profile) if profile else None,
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
@@ -222,59 +203,23 @@ def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:
     Raises:
         ConfigurationError: names the setting that is wrong.
     """
+    return chat_settings(Reader(os.environ if env is None else env))
+
+
+def audio_settings(env: Mapping[str, str] | None = None) -> AudioSettings:
+    """How recordings are prepared.
+
+    Raises:
+        ConfigurationError: names the setting that is wrong.
+    """
     reader = Reader(os.environ if env is None else env)
-    return OpenAISettings(
-        endpoint=reader.text("AZURE_OPENAI_ENDPOINT"),
-        api_version=reader.text("AZURE_OPENAI_API_VERSION") or DEFAULT_API_VERSION,
-        deployment=reader.text("AZURE_OPENAI_DEPLOYMENT_NAME"),
-        base_model=reader.text("AZURE_OPENAI_BASE_MODEL"),
-        timeout_s=reader.number("AZURE_OPENAI_TIMEOUT_S", 60.0, low=1.0, high=600.0),
-        api_key=reader.text("AZURE_OPENAI_API_KEY"),
-    )
-
-
-def _reasoner(reader: Reader, chat: DeploymentSettings) -> DeploymentSettings:
-    name = reader.text("AZURE_OPENAI_REASONING_DEPLOYMENT_NAME")
-    if name is None or name == chat.openai.deployment:
-        return chat
-    tpm = int(reader.number("REASONING_TOKEN_LIMIT_PER_MINUTE", 100_000, low=1, high=1e9))
-    rpm = int(reader.number("REASONING_REQUEST_LIMIT_PER_MINUTE", max(1, tpm * 6 // 1000), low=1, high=1e7))
-    openai = replace(
-        chat.openai,
-        endpoint=reader.text("AZURE_OPENAI_REASONING_ENDPOINT") or chat.openai.endpoint,
-        deployment=name,
-        base_model=reader.text("AZURE_OPENAI_REASONING_BASE_MODEL"),
-        timeout_s=reader.number("AZURE_OPENAI_REASONING_TIMEOUT_S", 300.0, low=1.0, high=600.0),
-    )
-    return DeploymentSettings(openai, replace(chat.quota, tpm=tpm, rpm=rpm))
-
-
-def _transcription(reader: Reader, chat: DeploymentSettings) -> DeploymentSettings:
-    openai = replace(
-        chat.openai,
-        endpoint=reader.text("AZURE_OPENAI_TRANSCRIPTION_ENDPOINT") or chat.openai.endpoint,
-        deployment=reader.text("AZURE_OPENAI_TRANSCRIPTION_DEPLOYMENT_NAME", "AZURE_OPENAI_WHISPER_DEPLOYMENT_NAME"),
-        base_model=reader.text("AZURE_OPENAI_TRANSCRIPTION_BASE_MODEL"),
-        timeout_s=reader.number("AZURE_OPENAI_TRANSCRIPTION_TIMEOUT_S", 300.0, low=1.0, high=600.0),
-    )
-    quota = replace(
-        chat.quota,
-        # Whisper has no token limit, so that each call counts as one token of a limit that never binds.
-        tpm=int(reader.number("TRANSCRIPTION_TOKEN_LIMIT_PER_MINUTE", 1_000_000, low=1, high=1e9)),
-        # Microsoft, "Azure OpenAI quotas and limits": 3 requests a minute is what Whisper gets by default.
-        rpm=int(reader.number("TRANSCRIPTION_REQUEST_LIMIT_PER_MINUTE", 3, low=1, high=1e7)),
-    )
-    return DeploymentSettings(openai, quota)
-
-
-def _quota(reader: Reader) -> QuotaSettings:
-    tpm = int(reader.number("OPENAI_TOKEN_LIMIT_PER_MINUTE", 100_000, low=1, high=1e9))
-    # Microsoft, "Manage Azure OpenAI quota": 6 RPM for each 1,000 TPM of a chat model.
-    rpm = int(reader.number("OPENAI_REQUEST_LIMIT_PER_MINUTE", max(1, tpm * 6 // 1000), low=1, high=1e7))
-    return QuotaSettings(
-        tpm=tpm,
-        rpm=rpm,
-        request_window_s=reader.number("OPENAI_REQUEST_WINDOW_S", 10.0, low=1.0, high=60.0),
-        guard_s=reader.number("SLUICE_QUOTA_GUARD_S", 2.15, low=0.2, high=10.0),
-        weights=reader.weights("SLUICE_APP_WEIGHTS"),
+    chunk_s = reader.number("AUDIO_CHUNK_S", 300, low=10, high=800)
+    return AudioSettings(
+        ffmpeg_path=reader.text("FFMPEG_PATH"),
+        max_bytes=int(reader.number("AUDIO_MAX_BYTES", 1e9, low=1_000, high=1e11)),
+        max_duration_s=reader.number("AUDIO_MAX_DURATION_S", 4 * 3600, low=1, high=24 * 3600),
+        chunk_s=chunk_s,
+        # More would send most of the recording twice.
+        overlap_s=reader.number("AUDIO_OVERLAP_S", min(5.0, chunk_s / 4), low=0, high=chunk_s / 4),
+        timeout_s=reader.number("AUDIO_FFMPEG_TIMEOUT_S", 300, low=1, high=24 * 3600),
     )

@@ -1,4 +1,4 @@
-"""Typed look-ups in the environment, with errors that name the setting."""
+"""Typed look-ups in a set of application settings, with errors that name the setting."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,11 @@ class Connection:
 
 
 class Reader:
-    """Typed look-ups with errors that name the setting."""
+    """Looks settings up by name. Every look-up raises ConfigurationError where the value is missing or wrong.
+
+    Args:
+        env: names and values, such as the environment.
+    """
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 RANKS = [
     "shared.errors",
     "shared.config_reader",
+    "shared.config_models",
     "shared.config",
     "shared.telemetry",
     "shared.resilience",
@@ -34,6 +35,7 @@ RANKS = [
 ONLY_IN = {  # package -> the only places that may import it
     "openai": ("shared.model",),
     "tiktoken": ("shared.model",),
+    "imageio_ffmpeg": ("shared.audio",),
     "azure.functions": ("functions", "function_app"),
     "azure.durable_functions": ("functions", "function_app"),
     "local": (),
@@ -49,7 +51,16 @@ OURS = [
     *sorted(ROOT.glob("benchmarks/**/*.py")),
 ]
 OURS = [path for path in OURS if "node_modules" not in path.parts]
-HEAVY = ("openai", "tiktoken", "pydantic", "azure.servicebus", "azure.data.tables", "azure.storage", "azure.identity")
+HEAVY = (
+    "openai",
+    "tiktoken",
+    "pydantic",
+    "imageio_ffmpeg",
+    "azure.servicebus",
+    "azure.data.tables",
+    "azure.storage",
+    "azure.identity",
+)
 
 
 def _name(path: Path) -> str:
