@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared.jobs.reasoning_request import ReasoningRequest
 from shared.messages import FeedbackRequest, to_json
 
 
@@ -26,7 +27,8 @@ class Form:
 
 
 FEEDBACK = Form(frozenset(FeedbackRequest.model_fields), "text", "feedback_id")
-FORMS = {"feedback": FEEDBACK}
+REASONING = Form(frozenset(ReasoningRequest.model_fields), "task", "reasoning_id")
+FORMS = {"feedback": FEEDBACK, "reasoning": REASONING}
 
 
 @dataclass(frozen=True, slots=True)

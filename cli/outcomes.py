@@ -11,6 +11,7 @@ from shared.messages import to_json
 
 _COLOURS = {"positive": "green", "negative": "red", "mixed": "yellow", "high": "bold red", "medium": "yellow"}
 _SHOWN_CHARS = 600
+_IDS = ("feedback_id", "reasoning_id", "audio_id")
 
 type Cells = tuple[str, str, str, str]
 
@@ -26,7 +27,14 @@ def outcome_table(outcomes: Sequence[dict[str, Any]], title: str | None = None, 
     table.add_column(names[3], ratio=1, min_width=24, overflow="fold")
     for outcome in outcomes:
         result = outcome.get("result") or {}
-        job = escape(str(result.get("feedback_id") or result.get("id") or outcome.get("job_id", "")))
+        job = escape(
+            str(
+                result.get("feedback_id")
+                or result.get("reasoning_id")
+                or result.get("audio_id")
+                or outcome.get("job_id", "")
+            )
+        )
         if outcome.get("status") == "succeeded":
             table.add_row(job, *cells(result))
         else:
@@ -49,7 +57,7 @@ def _feedback(result: dict[str, Any]) -> Cells:
 def _reasoning(result: dict[str, Any]) -> Cells:
     confidence = result.get("confidence")
     steps = result.get("steps") or []
-    evidence = [f"{e.get('input_id')}: “{e.get('quote')}”" for e in result.get("evidence") or []]
+    evidence = [f"{e.get('input', e.get('input_id'))}: “{e.get('quote')}”" for e in result.get("evidence") or []]
     answer = result.get("answer")
     text = answer if isinstance(answer, str) else to_json(answer)
     return (

@@ -97,6 +97,9 @@ class Settings:
     retention: RetentionSettings
     media: AudioSettings
     app: AppAccess
+    reasoning_profile: Path | None
+    reasoning_containers: tuple[str, ...]
+    reasoning_context_tokens: int
     feedback_profile: Path | None
     max_text_chars: int
     max_body_bytes: int
@@ -112,7 +115,6 @@ class Settings:
             ConfigurationError: names the setting that is missing or wrong, and what to set.
         """
         reader = Reader(os.environ if env is None else env)
-        profile = reader.text("FEEDBACK_PROFILE")
         chat = DeploymentSettings(openai_settings(env), quota_settings(reader))
         return cls(
             blobs=reader.storage("blob"),
@@ -130,7 +132,10 @@ class Settings:
             ),
             media=audio_settings(env),
             app=app_access(env),
-            feedback_profile=Path(profile) if profile else None,
+            reasoning_profile=reader.path("REASONING_PROFILE"),
+            reasoning_containers=reader.names("REASONING_CONTAINERS", "reasoning-in"),
+            reasoning_context_tokens=int(reader.number("REASONING_CONTEXT_TOKENS", 128_000, low=4_000, high=1e7)),
+            feedback_profile=reader.path("FEEDBACK_PROFILE"),
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
             max_body_bytes=int(reader.number("SLUICE_MAX_BODY_BYTES", 4_000_000, low=1_000, high=100_000_000)),
             max_attempts=int(reader.number("SLUICE_MAX_ATTEMPTS", 5, low=1, high=20)),

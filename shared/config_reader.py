@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from shared.errors import ConfigurationError
 
@@ -32,6 +33,14 @@ class Reader:
 
     def text(self, *names: str) -> str | None:
         return next((value for name in names if (value := self._env.get(name, "").strip())), None)
+
+    def path(self, name: str) -> Path | None:
+        value = self.text(name)
+        return None if value is None else Path(value)
+
+    def names(self, name: str, default: str) -> tuple[str, ...]:
+        """Such as `one, two`."""
+        return tuple(filter(None, (part.strip() for part in (self.text(name) or default).split(","))))
 
     def number(self, name: str, default: float, *, low: float, high: float) -> float:
         raw = self.text(name)

@@ -1,6 +1,7 @@
 """The kinds of jobs, and where each lines up."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.config import DeploymentSettings, Settings
@@ -11,10 +12,14 @@ from shared.jobs.kinds import JobKind
 from shared.jobs.lines import Line, RunLine
 from shared.jobs.pending import PendingTable
 from shared.jobs.quota_queue import QuotaQueue
+from shared.jobs.reasoning import ReasoningJob
+from shared.jobs.reasoning_limits import MIN_CALL_TOKENS, ReasoningLimits
+from shared.jobs.reasoning_profile import ReasoningProfile
 from shared.jobs.steps import StepwiseKind
 from shared.messaging.sender import MessageSender
 from shared.model.tokens import DEFAULT_MODEL
 from shared.quota.limits import Limits
+from shared.storage.input_blobs import BlobInputReader
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobServiceClient
@@ -71,9 +76,28 @@ def single_kinds(settings: Settings) -> dict[str, JobKind]:
     return {feedback.name: feedback}
 
 
-def stepwise_kinds(settings: Settings, blobs: "BlobServiceClient") -> dict[str, StepwiseKind]:  # noqa: ARG001
-    """Kinds of jobs that take several calls."""
-    return {}
+def stepwise_kinds(settings: Settings, blobs: "BlobServiceClient") -> dict[str, StepwiseKind]:
+    """Kinds of jobs that take several calls.
+
+    Raises:
+        ConfigurationError: a profile is wrong.
+    """
+    kinds: list[StepwiseKind] = [_reasoning(settings, blobs)]
+    return {kind.name: kind for kind in kinds}
+
+
+def _reasoning(settings: Settings, blobs: "BlobServiceClient") -> ReasoningJob:
+    # Half of a minute, so that one job's call can't keep all others waiting.
+    share = max(MIN_CALL_TOKENS, settings.reasoner.quota.tpm // 2)
+    defaults = ReasoningLimits(context_tokens=settings.reasoning_context_tokens)
+    return ReasoningJob(
+        ReasoningProfile.load(settings.reasoning_profile),
+        settings.reasoning,
+        settings.reasoner.openai.deployment or "",
+        base_model(settings.reasoner),
+        replace(defaults, quota_tokens=min(defaults.quota_tokens, share)),
+        BlobInputReader(blobs, settings.reasoning_containers, settings.max_body_bytes),
+    )
 
 
 def lines_of(

@@ -71,6 +71,10 @@ class ReasoningJob:
         direct = () if work.parts else (work.call("solve", (), {}),)
         return max([*(step.tokens for step in steps), *(call.tokens(self._base_model) for call in direct)])
 
+    async def prepare(self, job: StepJob) -> None:  # noqa: ARG002
+        """See StepwiseKind. There is nothing to prepare."""
+        return
+
     async def next_round(self, job: StepJob, outputs: Outputs) -> Round:
         """See StepwiseKind."""
         work = await self._work(job)

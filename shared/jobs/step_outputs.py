@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from shared.jobs.record import JobRecord
-from shared.jobs.steps import Outputs
+from shared.jobs.steps import PREPARED, Outputs
 from shared.storage.payloads import BlobStore
 
 
@@ -76,8 +76,9 @@ class StepOutputs:
 
 
 def outputs_of(kept: dict[str, StepRecord]) -> Outputs:
-    """The outputs of the steps that are done."""
-    return {step: found.output for step, found in kept.items() if found.output is not None}
+    """The outputs of the steps that are done; that of a preparation where there was something to prepare."""
+    done = {step: found.output for step, found in kept.items() if found.output is not None}
+    return {step: output for step, output in done.items() if output or step != PREPARED}
 
 
 def _prefix(record: JobRecord) -> str:
