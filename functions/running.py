@@ -25,5 +25,5 @@ def _job(raw: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _custom(status: df.DurableOrchestrationStatus) -> dict[str, Any]:
+def _custom(status: Any) -> dict[str, Any]:
     return status.custom_status if isinstance(status.custom_status, dict) else {}
