@@ -6,9 +6,11 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from local.model.demo.material import Material
 from local.model.demo.reading import Reading, Tools
 from local.model.demo.rules import DemoValues
 from local.model.demo.speech import SpeechToText
+from local.model.demo.task_values import TaskValues
 from local.model.demo.texts import content_text, user_text
 from local.model.engines.protocol import ChatCall, ChatResult, Transcript
 from local.model.schema_filler import fill
@@ -57,12 +59,13 @@ class EmbeddedEngine:
         return self._speech.transcribe(audio, prompt)
 
     def _answer(self, call: ChatCall) -> str:
-        text = user_text(call.messages)
-        reading = Reading(text, self._tools)
+        reading = Reading(user_text(call.messages), self._tools)
         kind = (call.response_format or {}).get("type", "text")
         if call.response_format and kind == "json_schema":
             schema = call.response_format["json_schema"].get("schema", {})
-            values = DemoValues(reading, _instructions(call))
+            material, instructions = Material.of(call.messages), _instructions(call)
+            task = TaskValues(material, instructions, self._tools) if material else None
+            values = task or DemoValues(reading, instructions)
             return json.dumps(fill(schema, values), ensure_ascii=False)
         answer = _extracted(reading, call)
         return json.dumps({"answer": answer}, ensure_ascii=False) if kind == "json_object" else answer

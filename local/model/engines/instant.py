@@ -39,7 +39,7 @@ class FixedValues(Values):
         return max(least, min(1, most))
 
     @override
-    def element(self, index: int) -> "FixedValues":
+    def element(self, field: Field, index: int) -> "FixedValues":
         return self
 
 
