@@ -45,7 +45,7 @@ class Producer(threading.Thread):
                 time.sleep(0.2)  # the broker is down
 
 
-def _kill(running: Stack, name: str) -> None:
+def kill(running: Stack, name: str) -> None:
     """SIGKILL to the process that does the work, and wait until it has been replaced."""
     part = running.parts["host" if name == "worker" else name]
     process = psutil.Process(part.pid)
@@ -81,7 +81,7 @@ def test_every_job_ends_once_whatever_is_killed(
     producer.start()
     for name in kills:
         time.sleep(random.uniform(0.5, 4))  # the random moment
-        _kill(own_stack, name)
+        kill(own_stack, name)
     producer.join(300)
     assert not producer.is_alive(), "the broker never accepted all messages"
     ledger = asyncio.run(settle_ledger(own_stack.settings, "feedback", job_ids, timeout_s=400, exclusive=True))
