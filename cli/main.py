@@ -78,7 +78,7 @@ def demo(
     data: Annotated[Path, typer.Option(help="Where everything is kept.")] = DATA_DIR,
     file: Annotated[Path | None, typer.Option(help="Comments to use instead of the built-in samples.")] = None,
 ) -> None:
-    """Run the whole system on sample feedback, show the results, and stop it again."""
+    """Run the whole system on sample jobs of every kind, show the results, and stop it again."""
     raise typer.Exit(demo_module.demo(data, file))
 
 
