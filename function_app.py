@@ -2,8 +2,16 @@
 
 import azure.durable_functions as df
 
-from functions import admission, dead_letters, feedback, intake, retention, token_counter
+from functions import admission, audio_drop, dead_letters, feedback, intake, retention, token_counter
 
 app = df.DFApp()
-for blueprint in (intake.bp, admission.bp, token_counter.bp, feedback.bp, dead_letters.bp, retention.bp):
+for blueprint in (
+    intake.bp,
+    admission.bp,
+    token_counter.bp,
+    feedback.bp,
+    audio_drop.bp,
+    dead_letters.bp,
+    retention.bp,
+):
     app.register_functions(blueprint)

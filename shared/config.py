@@ -160,6 +160,21 @@ def feedback_queues(env: Mapping[str, str] | None = None) -> Queues:
     )
 
 
+def audio_queues(env: Mapping[str, str] | None = None) -> Queues:
+    """The queues of audio jobs. Needed when the app is indexed, so every name has a default."""
+    reader = _Reader(os.environ if env is None else env)
+    return Queues(
+        inbox=reader.text("AUDIO_IN_QUEUE") or "audio-in",
+        run=reader.text("AUDIO_PREPARE_QUEUE") or "audio-prepare",
+        outbox=reader.text("AUDIO_OUT_QUEUE") or "audio-out",
+    )
+
+
+def audio_container(env: Mapping[str, str] | None = None) -> str:
+    """The blob container whose files become audio jobs. Needed when the app is indexed."""
+    return _Reader(os.environ if env is None else env).text("AUDIO_IN_CONTAINER") or "audio-in"
+
+
 def sweep_schedule(env: Mapping[str, str] | None = None) -> str:
     """How often to look for calls that nobody woke the pump for (NCRONTAB). Needed when the app is indexed."""
     return _Reader(os.environ if env is None else env).text("SLUICE_SWEEP_SCHEDULE") or "0 * * * * *"

@@ -82,7 +82,7 @@ def _peak_mb(pid: int) -> float:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with azurite() as server:
-        settings = {name: server.connection_string for name in ("Storage", "AzureWebJobsOther", "AzureWebJobsStorage")}
+        settings = dict.fromkeys(("Storage", "AzureWebJobsOther", "AzureWebJobsStorage"), server.connection_string)
         storage = BlobServiceClient.from_connection_string(server.connection_string)
         for name in ("told", "scanned", "copied", "prefixed"):
             storage.create_container(name)
