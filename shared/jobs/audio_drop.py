@@ -42,16 +42,24 @@ class AudioDrops:
         Raises:
             StorageError, MessagingError: nothing was sent; call again.
         """
-        ignored = ignored_name(name) if container == self._container else "other_container"
-        if ignored is None:
-            facts = await self._blobs.facts(container, name)
-            ignored = "gone" if facts is None else ignored_content(facts)
-            if facts is not None and ignored is None:
-                job = job_of(facts)
-                await self._sender.send(self._queue, [job])
-                log_event(logger, "audio_dropped", job_id=job.message_id, size=facts.size)
-                return
-        log_event(logger, "audio_drop_ignored", blob=f"{container}/{name}", reason=ignored)
+        found = await self._find(container, name)
+        if isinstance(found, str):
+            log_event(logger, "audio_drop_ignored", blob=f"{container}/{name}", reason=found)
+            return
+        job = job_of(found)
+        await self._sender.send(self._queue, [job])
+        log_event(logger, "audio_dropped", job_id=job.message_id, size=found.size)
+
+    async def _find(self, container: str, name: str) -> BlobFacts | str:
+        """The file, or the reason to ignore it."""
+        if container != self._container:
+            return "other_container"
+        if reason := ignored_name(name):
+            return reason
+        facts = await self._blobs.facts(container, name)
+        if facts is None:
+            return "gone"
+        return ignored_content(facts) or facts
 
 
 def ignored_name(name: str) -> str | None:
