@@ -40,7 +40,7 @@ class AudioDrops:
         """Send the job of a blob, unless it is to be ignored. Harmless to call again.
 
         Raises:
-            StorageError, MessagingError: nothing was sent; call again.
+            StorageError, MessagingError: call again. A message that was sent all the same keeps its id.
         """
         found = await self._find(container, name)
         if isinstance(found, str):
