@@ -5,6 +5,7 @@ import azure.durable_functions as df
 from functions import (
     admission,
     audio,
+    audio_drop,
     dead_letters,
     feedback,
     intake,
@@ -16,5 +17,17 @@ from functions import (
 )
 
 app = df.DFApp()
-for module in (intake, admission, token_counter, feedback, reasoning, audio, steps, progress, dead_letters, retention):
+for module in (
+    intake,
+    admission,
+    token_counter,
+    feedback,
+    reasoning,
+    audio,
+    audio_drop,
+    steps,
+    progress,
+    dead_letters,
+    retention,
+):
     app.register_functions(module.bp)

@@ -179,6 +179,11 @@ def all_queues(env: Mapping[str, str] | None = None) -> dict[str, Queues]:
     return {"feedback": feedback_queues(env), "reasoning": reasoning_queues(env), "audio": audio_queues(env)}
 
 
+def audio_container(env: Mapping[str, str] | None = None) -> str:
+    """The blob container whose files become audio jobs. Needed when the app is indexed."""
+    return Reader(os.environ if env is None else env).text("AUDIO_IN_CONTAINER") or "audio-in"
+
+
 def sweep_schedule(env: Mapping[str, str] | None = None) -> str:
     """How often to look for calls that nobody woke the pump for (NCRONTAB). Needed when the app is indexed."""
     return Reader(os.environ if env is None else env).text("SLUICE_SWEEP_SCHEDULE") or "0 * * * * *"

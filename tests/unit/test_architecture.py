@@ -142,6 +142,7 @@ print(json.dumps([functions, [m for m in {HEAVY!r} if m in sys.modules]]))
     assert set(functions) >= {
         "feedback_intake",
         "feedback_run",
+        "audio_dropped",
         "feedback_intake_dead_letter",
         "feedback_run_dead_letter",
         "admit",

@@ -8,6 +8,8 @@ from shared.config import (
     RetentionSettings,
     Settings,
     app_access,
+    audio_container,
+    audio_queues,
     feedback_queues,
     retention_schedule,
     sweep_schedule,
@@ -74,6 +76,9 @@ def test_names_of_the_source_documents_are_accepted() -> None:
 
 def test_queues_have_names_without_any_setting() -> None:
     assert feedback_queues({}).inbox == "feedback-in"
+    queues = audio_queues({})
+    assert (queues.inbox, queues.run, queues.outbox) == ("audio-in", "audio-prepare", "audio-out")
+    assert audio_container({}) == "audio-in"
 
 
 @pytest.mark.parametrize(
