@@ -97,6 +97,9 @@ class Settings:
     retention: RetentionSettings
     media: AudioSettings
     app: AppAccess
+    audio_containers: tuple[str, ...]
+    audio_hosts: tuple[str, ...]
+    summary_profile: Path | None
     reasoning_profile: Path | None
     reasoning_containers: tuple[str, ...]
     reasoning_context_tokens: int
@@ -132,6 +135,9 @@ class Settings:
             ),
             media=audio_settings(env),
             app=app_access(env),
+            audio_containers=reader.names("AUDIO_CONTAINERS", f"{audio_container(env)},audio-sent"),
+            audio_hosts=reader.names("AUDIO_ALLOWED_HOSTS", ""),
+            summary_profile=reader.path("SUMMARY_PROFILE"),
             reasoning_profile=reader.path("REASONING_PROFILE"),
             reasoning_containers=reader.names("REASONING_CONTAINERS", "reasoning-in"),
             reasoning_context_tokens=int(reader.number("REASONING_CONTEXT_TOKENS", 128_000, low=4_000, high=1e7)),
