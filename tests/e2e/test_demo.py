@@ -30,6 +30,7 @@ def test_demo_shows_results_and_leaves_nothing_running(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "demo", "--data", str(tmp_path / ".sluice")],
         cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200"},
         capture_output=True,
         text=True,
         timeout=200,
