@@ -2,8 +2,8 @@
 
 import azure.durable_functions as df
 
-from functions import admission, dead_letters, feedback, intake, retention, token_counter
+from functions import admission, dead_letters, feedback, intake, log_shipping, retention, token_counter
 
 app = df.DFApp()
-for blueprint in (intake.bp, admission.bp, token_counter.bp, feedback.bp, dead_letters.bp, retention.bp):
-    app.register_functions(blueprint)
+for part in (intake, admission, token_counter, feedback, dead_letters, retention, log_shipping):
+    app.register_functions(part.bp)

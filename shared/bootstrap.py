@@ -27,6 +27,7 @@ from shared.jobs.runner import JobRunner
 from shared.jobs.store import JobStore, TableJobStore
 from shared.jobs.sweeps import BlobSweep, CallSweep, FailureSweep, JobSweep, keep_claim_check, keep_payload
 from shared.jobs.waker import Waker
+from shared.log_services import start_log_shipping
 from shared.messaging.sender import MessageSender, ServiceBusMessageSender
 from shared.model.azure_openai import AzureOpenAIService
 from shared.model.tokens import DEFAULT_MODEL
@@ -256,6 +257,7 @@ async def services() -> Services:
     A failed build is not kept: the next invocation tries again.
     """
     global _building
+    start_log_shipping()
     if _building is None or (_building.done() and (_building.cancelled() or _building.exception())):
         _building = asyncio.ensure_future(build(Settings.from_env()))
     return await asyncio.shield(_building)

@@ -5,11 +5,13 @@ Local and cloud differ by these values only.
 """
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import ConfigurationError
+from shared.log_settings import LogSettings, LogTriggers, log_triggers_of, read_log_settings, secret_values
 
 DEFAULT_API_VERSION = "2024-10-21"  # the newest GA data-plane version of Azure OpenAI before the v1 path
 
@@ -113,6 +115,7 @@ class Settings:
     quota: QuotaSettings
     retention: RetentionSettings
     app: AppAccess
+    logs: LogSettings
     feedback_profile: Path | None
     max_text_chars: int
     max_body_bytes: int
@@ -141,6 +144,7 @@ class Settings:
                 minutes=reader.number("SLUICE_RETENTION_MINUTES", 5, low=0.1, high=60),
             ),
             app=app_access(env),
+            logs=log_settings(env),
             feedback_profile=Path(profile) if profile else None,
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
             max_body_bytes=int(reader.number("SLUICE_MAX_BODY_BYTES", 4_000_000, low=1_000, high=100_000_000)),
@@ -181,6 +185,23 @@ def token_endpoints_level(env: Mapping[str, str] | None = None) -> str:
     """Who may call the token counter's endpoints: "function" (with a key), or "anonymous" behind an Entra sign-in."""
     level = (_Reader(os.environ if env is None else env).text("SLUICE_TOKENS_AUTH_LEVEL") or "function").lower()
     return level if level in ("function", "anonymous") else "function"
+
+
+def log_settings(env: Mapping[str, str] | None = None) -> LogSettings:
+    """How logs are written and shipped. Raises ConfigurationError."""
+    found = os.environ if env is None else env
+    return read_log_settings(_Reader(found), socket.gethostname(), secret_values(found))
+
+
+def log_triggers(env: Mapping[str, str] | None = None) -> LogTriggers:
+    """What the app's index needs to know of log shipping."""
+    return log_triggers_of(_Reader(os.environ if env is None else env))
+
+
+def storage_connections(env: Mapping[str, str] | None = None) -> tuple[Connection, Connection]:
+    """Blobs and tables, for what needs nothing else. Raises ConfigurationError where no account is set."""
+    reader = _Reader(os.environ if env is None else env)
+    return reader.storage("blob"), reader.storage("table")
 
 
 def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:

@@ -9,6 +9,7 @@ SluiceError
 │   ├── InvalidOutputError      the model's answer doesn't fit the schema
 │   ├── UnknownQueueError       no queue of this name, or we may not send to it
 │   ├── AbandonedJobError       deliveries or interruptions are used up
+│   ├── UnreadableFileError     a file on this machine is gone or can't be read
 │   └── ConfigurationError      a setting is missing or wrong
 └── TransientError              may succeed later
     ├── RateLimitedError        429
@@ -100,6 +101,12 @@ class AbandonedJobError(PermanentError):
     """The job was delivered or interrupted too often without an end."""
 
     code = "abandoned"
+
+
+class UnreadableFileError(PermanentError):
+    """A file on this machine is gone or can't be read."""
+
+    code = "unreadable_file"
 
 
 class TransientError(SluiceError):

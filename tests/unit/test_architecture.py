@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 # Lowest first. A module imports from lower ranks, or from its own where no circle results.
 RANKS = [
     "shared.errors",
+    "shared.log_settings",
     "shared.config",
     "shared.telemetry",
     "shared.resilience",
@@ -25,6 +26,7 @@ RANKS = [
     "shared.jobs",
     "shared.security",
     "shared.health",
+    "shared.log_services",
     "shared.bootstrap",
     "functions",
     "function_app",
@@ -143,6 +145,8 @@ print(json.dumps([functions, [m for m in {HEAVY!r} if m in sys.modules]]))
         "tokens_limits",
         "tokens_status",
         "retention",
+        "log_index",
+        "log_sweep",
     }
 
 
