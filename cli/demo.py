@@ -3,18 +3,22 @@
 import asyncio
 import time
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cli.console import EXIT_INTERRUPTED, EXIT_UNREACHABLE, err
+from cli.logs import wait_for_jobs
 from cli.send import follow, new_run_name, send_file
 from cli.session import backend
 from local.log_output import LogOutput
 from local.process import StartError
 from local.stack import Stack, end_on_signals
 from local.stack_state import StackRunningError, StackState, running_stack
+from shared.config import Settings
 
 SAMPLES = Path(__file__).with_name("samples") / "feedback.jsonl"
 _TIMEOUT_S = 120.0
+_LOGS_TIMEOUT_S = 15.0
 
 
 def demo(data: Path, file: Path | None) -> int:
@@ -51,8 +55,21 @@ def demo(data: Path, file: Path | None) -> int:
 
 
 async def _through(settings: dict[str, str], file: str) -> int:
+    since = datetime.now(UTC)
     async with backend(settings) as system:
         sent, bad = await send_file(
             system, "feedback", file, run=f"demo-{new_run_name()}", app_id="demo", priority="normal", print_ids=False
         )
-        return max(int(bad > 0), await follow(system, "feedback", sent, timeout_s=_TIMEOUT_S, as_json=False))
+        code = max(int(bad > 0), await follow(system, "feedback", sent, timeout_s=_TIMEOUT_S, as_json=False))
+        if sent:
+            await _tell_of_logs(system.settings, sent, since)
+        return code
+
+
+async def _tell_of_logs(settings: Settings, job_ids: list[str], since: datetime) -> None:
+    missing = await wait_for_jobs(settings, job_ids, since, _LOGS_TIMEOUT_S)
+    if missing:
+        err.print(f"The logs of {len(missing)} jobs were not shipped within {_LOGS_TIMEOUT_S:.0f} s.")
+        return
+    err.print("The app's own logs are shipped. While the stack runs (`make up`), find the lines of a job with:")
+    err.print(f"  .venv/bin/sluice logs search --job {job_ids[0]}", soft_wrap=True, highlight=False)

@@ -125,7 +125,7 @@ class LogSearch:
         """
         counts = counted or SearchCount()
         files = await self.files(query, counts)
-        reading = [asyncio.ensure_future(self._lines_of(facts, query, counts)) for facts in files[:_AHEAD]]
+        reading = [asyncio.ensure_future(self.lines_of(facts, query, counts)) for facts in files[:_AHEAD]]
         waiting: list[LogLine] = []
         try:
             for place, facts in enumerate(files):
@@ -135,7 +135,7 @@ class LogSearch:
                 for line in await reading.pop(0):
                     heapq.heappush(waiting, line)
                 if place + _AHEAD < len(files):
-                    reading.append(asyncio.ensure_future(self._lines_of(files[place + _AHEAD], query, counts)))
+                    reading.append(asyncio.ensure_future(self.lines_of(files[place + _AHEAD], query, counts)))
             while waiting:
                 yield heapq.heappop(waiting)
         finally:
@@ -143,12 +143,31 @@ class LogSearch:
                 task.cancel()
             await asyncio.gather(*reading, return_exceptions=True)
 
+    async def last(self, query: LogQuery, number: int) -> list[LogLine]:
+        """The latest lines, in order of time: reads the newest files until no older one can have a later line.
+
+        Raises:
+            StorageError
+        """
+        found: list[LogLine] = []
+        counts = SearchCount()
+        for facts in sorted(await self.files(query), key=lambda facts: facts.last, reverse=True):
+            if len(found) >= number and found[-number].time > facts.last:
+                break
+            found = sorted([*found, *await self.lines_of(facts, query, counts)])
+        return found[-number:] if number > 0 else []
+
     async def _apps(self, query: LogQuery) -> list[str]:
         if query.app is not None:
             return [query.app]
         return sorted({facts.app async for facts in self._index.instances()})
 
-    async def _lines_of(self, facts: LogFacts, query: LogQuery, counts: SearchCount) -> list[LogLine]:
+    async def lines_of(self, facts: LogFacts, query: LogQuery, counts: SearchCount) -> list[LogLine]:
+        """The lines of one file. Of a blob that is gone, none.
+
+        Raises:
+            StorageError
+        """
         try:
             data = await self._blobs.read(facts.blob, max_bytes=self._max_bytes)
         except InvalidMessageError:  # deleted since it was indexed, or too large

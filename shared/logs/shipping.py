@@ -1,6 +1,7 @@
 """A process's own log shipping: its monitor, in a thread of its own, and what happens when the process ends."""
 
 import asyncio
+import logging
 import os
 import signal
 import threading
@@ -10,11 +11,14 @@ from types import FrameType
 
 from shared.logs.log_monitor import LogMonitorService
 from shared.telemetry.context import not_shipped
+from shared.telemetry.events import log_event
 
 DRAIN_S = 5.0
 """How long a process that is asked to end waits for its logs. The Functions host gives workers 5 s where it asks them
 at all (WorkerConstants.cs, WorkerTerminateGracePeriodInSeconds)."""
 _JOIN_S = 1.0
+
+logger = logging.getLogger(__name__)
 
 
 class LogShipping:
@@ -57,7 +61,10 @@ class LogShipping:
             return self.left == []
 
     def _run(self) -> None:
-        asyncio.run(self._main())
+        try:
+            asyncio.run(self._main())
+        except Exception as error:
+            log_event(logger, "log_shipping_ended", level=logging.ERROR, reason=f"{type(error).__name__}: {error}")
 
     async def _main(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

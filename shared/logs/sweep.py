@@ -94,7 +94,7 @@ class LogSweep:
         self._index, self._container = index, container
         self._ship_folder, self._index_blob = ship_folder, index_blob
         self._keep_days = keep_days
-        self._lost_after = lost_after
+        self.lost_after = lost_after
         self._longest_s = longest_s
         self._now, self._monotonic = now, monotonic
 
@@ -151,7 +151,7 @@ class LogSweep:
 
     async def _gaps(self, done: Sweep) -> None:
         """Say once of every instance that files of it are lost."""
-        before = self._now() - self._lost_after
+        before = self._now() - self.lost_after
         async for facts in self._index.instances(self._app):
             missing = facts.missing_count(before)
             if missing <= facts.told:

@@ -15,7 +15,6 @@ from shared.telemetry.log_names import LogName
 MAX_BYTES = 128_000_000
 """Of unpacked content: a file of a few kilobytes can unpack to gigabytes."""
 _GZIP_WINDOW = 31
-_JOB_KEYS = ("job_id",)
 
 
 class LogState(StrEnum):
@@ -105,7 +104,7 @@ def parse_line(line: bytes) -> dict[str, Any] | None:
 def job_ids_of(line: Mapping[str, Any]) -> set[str]:
     """The jobs that a line tells of."""
     inner = line.get("fields")
-    found = {line.get("job_id"), inner.get("job_id") if isinstance(inner, Mapping) else None}
+    found = (line.get("job_id"), inner.get("job_id") if isinstance(inner, Mapping) else None)
     return {job_id for job_id in found if isinstance(job_id, str) and job_id}
 
 
@@ -155,9 +154,9 @@ def inspect(blob: str, data: bytes, metadata: Mapping[str, str], stored_at: date
 
 def _read(content: bytes, said: Mapping[str, str], sha256: str, stored_at: datetime, *, plain: bool) -> dict[str, Any]:
     lines = content.split(b"\n")
-    torn = bool(lines.pop()) if content else False
-    if torn:
-        lines.append(content[content.rfind(b"\n") + 1 :])
+    torn = bool(lines[-1])
+    if not torn:
+        lines.pop()
     first = last = None
     bad = errors = warnings = 0
     jobs: set[str] = set()

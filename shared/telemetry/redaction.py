@@ -48,7 +48,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?", REDACTED),  # JSON web tokens
         (r"\bsk-[A-Za-z0-9_-]{20,}", REDACTED),  # OpenAI
         # Azure's keys with Microsoft's mark in them.
-        (r"[A-Za-z0-9+/_-]{20,}(?:AzFu|JQQJ99)[A-Za-z0-9+/_-]{4,}={0,2}", REDACTED),
+        (r"(?<![\w+/-])[\w+/-]{20,400}(?:AzFu|JQQJ99)[\w+/-]{4,200}={0,2}", REDACTED),
     )
 )  # fmt: skip
 # Azure's older keys: of storage (64 bytes) and Service Bus (32 bytes) in base64.

@@ -29,6 +29,10 @@ _handlers: "WeakSet[RotatingLogHandler]" = WeakSet()
 class ActiveFile:
     """A file that this process writes to, locked until it is finished.
 
+    Attributes:
+        size: in bytes, of whole lines.
+        torn: whether a part of a line stands at its end, so that no other may follow.
+
     Raises:
         OSError: it can't be made.
     """
@@ -36,6 +40,7 @@ class ActiveFile:
     def __init__(self, folder: Path, name: LogName) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.size = 0
+        self.torn = False
         self._final = folder / str(name)
         self._path = folder / f"{name}{ACTIVE}"
         # Locked before it can be seen by its name: to others an unlocked file is one that its writer has left.
@@ -54,14 +59,16 @@ class ActiveFile:
         """Write a line, whole or not at all.
 
         Raises:
-            OSError: nothing of it was written.
+            OSError: it was not written; see torn.
         """
         written = os.write(self._fd, line)
         try:
             while written < len(line):  # the disk is nearly full
                 written += os.write(self._fd, line[written:])
         except OSError:
+            self.torn = True
             os.ftruncate(self._fd, self.size)
+            self.torn = False
             raise
         self.size += written
 
@@ -157,6 +164,8 @@ class RotatingLogHandler(logging.Handler):
             self._write(line, record)
         except OSError:
             self._dropped += 1
+            if self._file is not None and self._file.torn:
+                self.rotate()
 
     def rotate(self) -> None:
         """Finish the present file, if there is one."""
