@@ -12,7 +12,6 @@ from shared.config import Connection, log_settings, storage_connections
 from shared.errors import SluiceError
 from shared.log_settings import LogSettings
 from shared.logs.index import LONGEST_FILE, LogIndex
-from shared.logs.log_files import rotated_files
 from shared.logs.log_monitor import LogMonitorService
 from shared.logs.search import LogSearch
 from shared.logs.shipping import LogShipping
@@ -103,9 +102,8 @@ def connect_logs(settings: LogSettings, blobs: Connection, tables: Connection) -
             uploader=AsyncBlobStorageUploader.to(blobs, settings.container),
             left_after_s=SHARE_LEFT_AFTER_S,
         )
-        before = len(await asyncio.to_thread(rotated_files, folder))
-        left = len(await monitor.ship_all(_FOLDER_S))
-        return max(0, before - left), left
+        left = await monitor.ship_all(_FOLDER_S)
+        return monitor.shipped, len(left)
 
     async def index_blob(name: str) -> LogFacts | None:
         return await services.index_blob(name)

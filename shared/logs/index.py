@@ -7,7 +7,7 @@ time reads a range of rows. Rows of instances: partition `i:{app}`, row `{instan
 import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
@@ -107,7 +107,8 @@ class LogIndex:
             StorageError
         """
         day = (since - LONGEST_FILE).date()
-        while day <= until.date():
+        last_day = min(until, datetime.now(UTC) + LONGEST_FILE).date()
+        while day <= last_day:
             values = {"pk": file_partition(app, f"{day:%Y%m%d}"), "low": time_key(since), "until": until}
             query = "PartitionKey eq @pk and RowKey ge @low and first le @until"
             async for row in self._rows(query, values):

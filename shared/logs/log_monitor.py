@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -81,6 +82,9 @@ class LogMonitorService:
         left_after_s: see finish_left.
         clock: in seconds since 1970.
 
+    Attributes:
+        shipped: how many files it has shipped.
+
     Raises:
         ConfigurationError: neither an account nor an uploader is given.
     """
@@ -120,6 +124,7 @@ class LogMonitorService:
         self._warned = False
         self._ending = asyncio.Event()
         self._given_up: set[str] = set()
+        self.shipped = 0
         self._loop: asyncio.Task[None] | None = None
 
     async def initialize(self) -> None:
@@ -205,13 +210,14 @@ class LogMonitorService:
                     if not stored.name.endswith(file.blob_name):
                         self._tell(name, "log_conflict", f"another content has this name: stored as {stored.name}")
                     self._checkpoint.add(file)
+                    self.shipped += 1
                     if self._keep_s <= 0:
                         self._delete(file)
                     self._told.pop(name, None)
         except FileNotFoundError:
             pass  # another monitor was quicker
         except Exception as error:
-            if file.path.exists():
+            if _is_there(file.path):
                 known = isinstance(error, SluiceError)
                 self._tell(name, "log_not_shipped", str(error) if known else f"{type(error).__name__}: {error}")
             if self._ending.is_set():
@@ -263,3 +269,7 @@ class LogMonitorService:
         if self._told.get(what) != reason:
             self._told[what] = reason
             log_event(logger, event, level=logging.WARNING, reason=reason, file=what if what.strip() else None)
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.lexists(path)  # also where it can't be opened

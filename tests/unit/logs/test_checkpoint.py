@@ -22,6 +22,13 @@ def test_over_restarts(tmp_path: Path) -> None:
     assert file("b") not in again
 
 
+def test_a_file_that_is_gone_is_not_done_when_it_comes_again(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.add(file("a"))
+    checkpoint.forget(file("a"))
+    assert file("a") not in Checkpoint(tmp_path)
+
+
 def test_files_that_are_gone_are_forgotten_in_time(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path)
     for number in range(1_200):
