@@ -9,6 +9,7 @@ from functions import (
     dead_letters,
     feedback,
     intake,
+    log_shipping,
     progress,
     reasoning,
     retention,
@@ -19,6 +20,7 @@ from functions import (
 app = df.DFApp()
 for module in (
     intake,
+    log_shipping,
     admission,
     token_counter,
     feedback,
@@ -29,5 +31,6 @@ for module in (
     progress,
     dead_letters,
     retention,
+    log_shipping,
 ):
     app.register_functions(module.bp)

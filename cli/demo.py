@@ -4,15 +4,18 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cli.console import EXIT_INTERRUPTED, EXIT_UNREACHABLE, err
+from cli.logs import wait_for_jobs
 from cli.send import follow, new_run_name, send_file
 from cli.session import backend
 from local.log_output import LogOutput
 from local.process import StartError
 from local.stack import Stack, end_on_signals
 from local.stack_state import StackRunningError, StackState, running_stack
+from shared.config import Settings
 
 _SAMPLES = Path(__file__).with_name("samples")
 SAMPLES = {
@@ -21,6 +24,7 @@ SAMPLES = {
     "audio": _SAMPLES / "inaugural.flac",
 }
 _TIMEOUT_S = 120.0
+_LOGS_TIMEOUT_S = 15.0
 
 
 def demo(data: Path, file: Path | None) -> int:
@@ -62,6 +66,7 @@ def demo(data: Path, file: Path | None) -> int:
 async def _through(settings: dict[str, str], files: Mapping[str, Path]) -> int:
     """Send everything first, so that all kinds are at work at once; then show one after the other."""
     code = 0
+    since = datetime.now(UTC)
     sent: dict[str, list[str]] = {}
     async with backend(settings) as system:
         for kind, file in files.items():
@@ -72,4 +77,15 @@ async def _through(settings: dict[str, str], files: Mapping[str, Path]) -> int:
             code = max(code, int(bad > 0))
         for kind, ids in sent.items():
             code = max(code, await follow(system, kind, ids, timeout_s=_TIMEOUT_S, as_json=False))
+        if all_ids := [job_id for ids in sent.values() for job_id in ids]:
+            await _tell_of_logs(system.settings, all_ids, since)
     return code
+
+
+async def _tell_of_logs(settings: Settings, job_ids: list[str], since: datetime) -> None:
+    missing = await wait_for_jobs(settings, job_ids, since, _LOGS_TIMEOUT_S)
+    if missing:
+        err.print(f"The logs of {len(missing)} jobs were not shipped within {_LOGS_TIMEOUT_S:.0f} s.")
+        return
+    err.print("The app's own logs are shipped. While the stack runs (`make up`), find the lines of a job with:")
+    err.print(f"  .venv/bin/sluice logs search --job {job_ids[0]}", soft_wrap=True, highlight=False)

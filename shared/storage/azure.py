@@ -45,9 +45,17 @@ async def storage_errors(what: str) -> AsyncIterator[None]:
     except azure_errors.HttpResponseError as error:
         if error.status_code == 412:
             raise ConflictError(f"{what}: somebody else changed it first.") from error
-        raise StorageError(f"{what}: storage answered {error.status_code}.") from error
+        raise StorageError(
+            f"{what}: storage answered {error.status_code}.", retry_after_s=_retry_after_s(error)
+        ) from error
     except azure_errors.AzureError as error:
         raise StorageError(f"{what}: storage can't be reached ({type(error).__name__}).") from error
+
+
+def _retry_after_s(error: azure_errors.HttpResponseError) -> float | None:
+    """What the header Retry-After asks for, in seconds."""
+    text = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
+    return float(text) if text.isascii() and text.isdecimal() else None
 
 
 async def replace_row(table: "TableClient", row: dict[str, Any], etag: str | None, what: str) -> bool:

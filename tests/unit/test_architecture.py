@@ -15,6 +15,7 @@ RANKS = [
     "shared.errors",
     "shared.config_reader",
     "shared.config_models",
+    "shared.log_settings",
     "shared.config",
     "shared.telemetry",
     "shared.resilience",
@@ -28,6 +29,7 @@ RANKS = [
     "shared.jobs",
     "shared.security",
     "shared.health",
+    "shared.log_services",
     "shared.bootstrap",
     "functions",
     "function_app",
@@ -157,6 +159,8 @@ print(json.dumps([functions, [m for m in {HEAVY!r} if m in sys.modules]]))
         "tokens_limits",
         "tokens_status",
         "retention",
+        "log_index",
+        "log_sweep",
     }
 
 
