@@ -20,7 +20,6 @@ from functions import (
 app = df.DFApp()
 for module in (
     intake,
-    log_shipping,
     admission,
     token_counter,
     feedback,
