@@ -105,6 +105,7 @@ class Settings:
     reasoning_profile: Path | None
     reasoning_containers: tuple[str, ...]
     reasoning_context_tokens: int
+    reasoning_call_tokens: int
     logs: LogSettings
     feedback_profile: Path | None
     max_text_chars: int
@@ -144,6 +145,7 @@ class Settings:
             reasoning_profile=reader.path("REASONING_PROFILE"),
             reasoning_containers=reader.names("REASONING_CONTAINERS", "reasoning-in"),
             reasoning_context_tokens=int(reader.number("REASONING_CONTEXT_TOKENS", 128_000, low=4_000, high=1e7)),
+            reasoning_call_tokens=int(reader.number("REASONING_CALL_TOKENS", 50_000, low=4_000, high=1e7)),
             feedback_profile=reader.path("FEEDBACK_PROFILE"),
             logs=log_settings(env),
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),

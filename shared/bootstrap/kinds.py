@@ -1,7 +1,6 @@
 """The kinds of jobs, and where each lines up."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared.audio.ffmpeg import find_ffmpeg
@@ -104,13 +103,15 @@ def stepwise_kinds(settings: Settings, blobs: "BlobServiceClient", feedback: Fee
 def _reasoning(settings: Settings, blobs: "BlobServiceClient") -> ReasoningJob:
     # Half of a minute, so that one job's call can't keep all others waiting.
     share = max(MIN_CALL_TOKENS, settings.reasoner.quota.tpm // 2)
-    defaults = ReasoningLimits(context_tokens=settings.reasoning_context_tokens)
+    limits = ReasoningLimits(
+        context_tokens=settings.reasoning_context_tokens, quota_tokens=min(settings.reasoning_call_tokens, share)
+    )
     return ReasoningJob(
         ReasoningProfile.load(settings.reasoning_profile),
         settings.reasoning,
         settings.reasoner.openai.deployment or "",
         base_model(settings.reasoner),
-        replace(defaults, quota_tokens=min(defaults.quota_tokens, share)),
+        limits,
         BlobInputReader(blobs, settings.reasoning_containers, settings.max_body_bytes),
     )
 
