@@ -78,6 +78,9 @@ class LogShipping:
 
 def _before_pools_end(drain: Callable[[], object]) -> None:
     """At the end of the interpreter, while hosts' names can be looked up, which takes a thread pool: before atexit."""
+    # The last to register is the first to be called, and the pools register when they are imported.
+    import concurrent.futures.thread  # noqa: F401
+
     register = getattr(threading, "_register_atexit", None)
     if register is not None:
         register(drain)
