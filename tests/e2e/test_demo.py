@@ -37,6 +37,7 @@ def test_demo_shows_results_and_leaves_nothing_running(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "24 succeeded, 0 failed" in done.stderr
+    assert "sluice logs search --job demo-" in done.stderr, "its own logs are shipped and can be found"
     assert str(tmp_path / ".sluice" / "logs") in done.stderr.replace("\n", "")
     assert _processes_in(tmp_path) == []
 
