@@ -171,7 +171,7 @@ async def test_a_full_disk_is_not_the_recordings_fault(ffmpeg: Path, speech: Pat
 
 @pytest.mark.parametrize("name", ["list.m3u8", "list.txt", "session.sdp", "manifest.mpd"])
 async def test_no_file_and_no_address_is_followed(ffmpeg: Path, tmp_path: Path, speech: Path, name: str) -> None:
-    """Here by its own name, which prepare() hides. The same list is followed where nothing forbids it."""
+    """Here by its own name, which prepare() hides."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         url = f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
@@ -179,13 +179,25 @@ async def test_no_file_and_no_address_is_followed(ffmpeg: Path, tmp_path: Path, 
             "list.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{url}\n#EXTINF:9,\n{speech}\n#EXT-X-ENDLIST\n",
             "list.txt": f"ffconcat version 1.0\nfile '{speech}'\nfile '{url}'\n",
             "session.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n",
-            "manifest.mpd": f'<?xml version="1.0"?><MPD><BaseURL>{url}</BaseURL></MPD>',
+            "manifest.mpd": f'<MPD profiles="urn:mpeg:dash:profile:isoff-main:2011"><BaseURL>{url}</BaseURL></MPD>',
         }
         path = tmp_path / name
         path.write_text(texts[name])
         finished = await run_ffmpeg(ffmpeg, commands.look_at(path), 10)
         assert finished.returncode != 0
-        assert not any("Input #0" in line for line in finished.log)
+        assert any("Format not on whitelist" in line for line in finished.log)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+async def test_there_is_no_network(ffmpeg: Path, tmp_path: Path) -> None:
+    """Even for a format that is accepted and would open an address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        arguments = commands.look_at(tmp_path / "speech.wav")
+        arguments[-1] = f"http://127.0.0.1:{server.getsockname()[1]}/speech.wav"
+        finished = await run_ffmpeg(ffmpeg, arguments, 10)
+        assert any("Protocol 'http' not on whitelist" in line for line in finished.log)
         with pytest.raises(BlockingIOError):
             server.accept()
 

@@ -1,6 +1,7 @@
 """Temporary folders: removed whatever happens to their process, and never while it lives."""
 
 import asyncio
+import errno
 import os
 import shutil
 import subprocess
@@ -160,6 +161,16 @@ async def test_too_little_space_is_told_before_work(tmp_path: Path, monkeypatch:
             raise AssertionError("there is too little")
     assert isinstance(caught.value, TransientError)
     assert folders(tmp_path) == []
+
+
+async def test_a_full_disk_when_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(NoDiskSpaceError, match="is full"):
+        async with workspace(0, tmp_path):
+            raise AssertionError("there is no room")
 
 
 async def test_its_usual_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
