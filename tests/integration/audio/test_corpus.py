@@ -18,7 +18,7 @@ from tests.integration.audio.conftest import LIMITS, names, running_ffmpegs
 from tests.support.media_corpus import MediaFile, make_corpus
 
 AT_ONCE = 2
-SLOWEST_S = 20.0  # in practice none takes a second
+SLOWEST_S = 60.0  # on a quiet machine none takes a second
 
 
 async def _outcome(file: MediaFile, ffmpeg: Path, root: Path) -> str:
@@ -45,11 +45,11 @@ def _check(prepared: Prepared) -> None:
         assert flac_duration_s(chunk.path) == pytest.approx(chunk.end_s - chunk.start_s, abs=0.001)
 
 
-@pytest.mark.parametrize(("seeds", "every"), [(1, 6), pytest.param(5, 1, marks=pytest.mark.accept)])
+@pytest.mark.parametrize(("seeds", "every"), [(1, 6), pytest.param(3, 1, marks=pytest.mark.accept)])
 async def test_no_file_does_harm(
     ffmpeg: Path, speech: Path, tmp_path: Path, record_property: Callable[[str, object], None], seeds: int, every: int
 ) -> None:
-    """All files of five corpora, or every sixth of one."""
+    """All files of three corpora, or every sixth of one."""
     root = tmp_path / "temporary"
     outcomes: dict[str, str] = {}
     longest_s = 0.0
