@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from shared.bootstrap.kinds import (
     CLAIM_CHECK_CONTAINER,
     PAYLOAD_CONTAINER,
+    SENT_CONTAINER,
+    TRANSCRIPT_CONTAINER,
     feedback_kind,
     lines_of,
     quota_queues,
@@ -79,7 +81,8 @@ async def connect(settings: Settings) -> Backend:
     store = TableJobStore(tables)
     pending = PendingTable(tables)
     own, claim_checks = BlobContainer(blobs, PAYLOAD_CONTAINER), BlobContainer(blobs, CLAIM_CHECK_CONTAINER)
-    payloads = PayloadStore(own, claim_checks, settings.max_body_bytes)
+    audio = [BlobContainer(blobs, name) for name in (TRANSCRIPT_CONTAINER, SENT_CONTAINER)]
+    payloads = PayloadStore(own, claim_checks, settings.max_body_bytes, audio)
     sender = ServiceBusMessageSender(settings.service_bus)
     feedback = feedback_kind(settings)
     single: dict[str, JobKind] = {feedback.name: feedback}
@@ -90,7 +93,7 @@ async def connect(settings: Settings) -> Backend:
     intake = Intake(store, payloads, publisher, lines, kinds, now)
     keep = settings.retention
     retention = Retention(
-        _sweeps(tables, store, own, claim_checks, kinds),
+        _sweeps(tables, store, own, claim_checks, audio, kinds),
         BookmarkRow(tables),
         timedelta(days=keep.days) if keep.days else None,
         keep.minutes * 60,
@@ -131,7 +134,7 @@ async def connect(settings: Settings) -> Backend:
 
 
 def _sweeps(
-    tables: "TableServiceClient", store: JobStore, own: BlobContainer, claim_checks: BlobContainer, kinds: Iterable[str]
+    tables: "TableServiceClient", store: JobStore, own: BlobContainer, claim_checks: BlobContainer, audio: Iterable[BlobContainer], kinds: Iterable[str]
 ) -> list[Sweep]:
     """What retention looks through, in its order: rows before what is found by their absence."""
     sweeps: list[Sweep] = []
@@ -140,6 +143,7 @@ def _sweeps(
         sweeps.append(FailureSweep(tables, kind))
         sweeps.append(BlobSweep(own, kind, store, "blobs", keep_payload))
         sweeps.append(BlobSweep(claim_checks, kind, store, "claim_checks", keep_claim_check))
+    sweeps += [BlobSweep(container, "audio", store, container.name, keep_payload) for container in audio]
     return [*sweeps, CallSweep(tables, store)]
 
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 PAYLOAD_CONTAINER = "sluice-payloads"
 CLAIM_CHECK_CONTAINER = "claim-checks"
 TRANSCRIPT_CONTAINER = "audio-out"
+SENT_CONTAINER = "audio-sent"
+"""Where `sluice send audio FILE` puts recordings: not where a file starts a job by itself."""
 LEAST_ANALYSIS_TPM = 10_000
 """With less, half a minute has no room for a part of a transcript and its summary."""
 

@@ -63,9 +63,9 @@ def test_a_file_becomes_a_message() -> None:
 
 
 def test_labels_go_into_the_job() -> None:
-    labels = {"language": " de ", "analyse": "TRUE", "app_id": "shop", "priority": "high", "other": "x"}
+    labels = {"language": " de ", "analyse": "Summary", "app_id": "shop", "priority": "high", "other": "x"}
     job = job_of(replace(FILE, labels=labels))
-    assert json.loads(job.body) == {"audio": "audio-in/calls/Anruf 7.mp3", "language": "de", "analyse": True}
+    assert json.loads(job.body) == {"audio": "audio-in/calls/Anruf 7.mp3", "language": "de", "analyse": "summary"}
     assert job.properties == {"source": "blob", "app_id": "shop", "priority": Priority.HIGH}
 
 
