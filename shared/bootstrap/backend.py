@@ -134,7 +134,12 @@ async def connect(settings: Settings) -> Backend:
 
 
 def _sweeps(
-    tables: "TableServiceClient", store: JobStore, own: BlobContainer, claim_checks: BlobContainer, audio: Iterable[BlobContainer], kinds: Iterable[str]
+    tables: "TableServiceClient",
+    store: JobStore,
+    own: BlobContainer,
+    claim_checks: BlobContainer,
+    audio: Iterable[BlobContainer],
+    kinds: Iterable[str],
 ) -> list[Sweep]:
     """What retention looks through, in its order: rows before what is found by their absence."""
     sweeps: list[Sweep] = []

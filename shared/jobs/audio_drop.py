@@ -8,7 +8,6 @@ import hashlib
 import logging
 import re
 import unicodedata
-from typing import Final
 
 from shared.messages import OutgoingMessage, to_json
 from shared.messaging.sender import MessageSender
