@@ -2,8 +2,34 @@
 
 import azure.durable_functions as df
 
-from functions import admission, dead_letters, feedback, intake, log_shipping, retention, token_counter
+from functions import (
+    admission,
+    audio,
+    audio_drop,
+    dead_letters,
+    feedback,
+    intake,
+    log_shipping,
+    progress,
+    reasoning,
+    retention,
+    steps,
+    token_counter,
+)
 
 app = df.DFApp()
-for part in (intake, admission, token_counter, feedback, dead_letters, retention, log_shipping):
-    app.register_functions(part.bp)
+for module in (
+    intake,
+    admission,
+    token_counter,
+    feedback,
+    reasoning,
+    audio,
+    audio_drop,
+    steps,
+    progress,
+    dead_letters,
+    retention,
+    log_shipping,
+):
+    app.register_functions(module.bp)

@@ -202,7 +202,7 @@ async def _retry_dead(backend: Backend, kind: str, problem_id: str) -> None:
             if record.state is JobState.FAILED:
                 await backend.failed_jobs.replay(record)
             elif record.state is JobState.PENDING:
-                await backend.queue.enqueue([record])
+                await backend.lines[kind].enqueue([record])
         else:
             properties = {k: v for k, v in _properties(message).items() if not k.startswith("DeadLetter")}
             # Another id: duplicate detection would drop the original one.

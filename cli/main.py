@@ -1,11 +1,12 @@
 """The `sluice` command."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,6 +45,8 @@ class Kind(StrEnum):
     """Kinds of jobs."""
 
     FEEDBACK = "feedback"
+    REASONING = "reasoning"
+    AUDIO = "audio"
 
 
 KindArgument = Annotated[Kind, typer.Argument(help="Kind of job.")]
@@ -76,14 +79,23 @@ def demo(
     data: Annotated[Path, typer.Option(help="Where everything is kept.")] = DATA_DIR,
     file: Annotated[Path | None, typer.Option(help="Comments to use instead of the built-in samples.")] = None,
 ) -> None:
-    """Run the whole system on sample feedback, show the results, and stop it again."""
+    """Run the whole system on sample jobs of every kind, show the results, and stop it again."""
     raise typer.Exit(demo_module.demo(data, file))
 
 
 @app.command()
 def send(
     kind: KindArgument,
-    file: Annotated[str, typer.Argument(help="JSON, JSONL or text (a comment a line); - for standard input.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="JSON, JSONL or text (a comment or task a line); - for standard input. For audio also a sound or "
+            "video file, or a folder of them."
+        ),
+    ],
+    field: Annotated[
+        list[str] | None, typer.Option(help="A field for every job, such as analyse=summary. May be repeated.")
+    ] = None,
     run: Annotated[
         str | None, typer.Option(help="Name of the run. Sending a file again under it adds nothing.")
     ] = None,
@@ -98,7 +110,14 @@ def send(
 
     async def action(system: Backend) -> int:
         sent, bad = await send_module.send_file(
-            system, kind, file, run=run, app_id=app_id, priority=priority, print_ids=not (quiet or wait)
+            system,
+            kind,
+            file,
+            run=run,
+            app_id=app_id,
+            priority=priority,
+            print_ids=not (quiet or wait),
+            fields=_fields(field or []),
         )
         code = 1 if bad else 0
         if wait and sent:
@@ -106,6 +125,19 @@ def send(
         return code
 
     _run(action)
+
+
+def _fields(given: list[str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise typer.BadParameter(f"{text!r} isn't NAME=VALUE.", param_hint="--field")
+        try:
+            fields[name] = json.loads(value)
+        except ValueError:
+            fields[name] = value
+    return fields
 
 
 @app.command()

@@ -1,33 +1,49 @@
 """Shows outcomes as rows of a table that fits a narrow terminal, too."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from shared.messages import to_json
+
 _COLOURS = {"positive": "green", "negative": "red", "mixed": "yellow", "high": "bold red", "medium": "yellow"}
+_SHOWN_CHARS = 600
+_IDS = ("feedback_id", "reasoning_id", "audio_id")
+
+type Cells = tuple[str, str, str, str]
 
 
-def outcome_table(title: str | None = None) -> Table:
-    """An empty table for outcomes."""
+def outcome_table(outcomes: Sequence[dict[str, Any]], title: str | None = None, kind: str = "feedback") -> Table:
+    """Outcomes of one kind of job, succeeded or failed."""
+    names, cells = _KINDS.get(kind, _KINDS["feedback"])
     table = Table(title=title, title_justify="left", expand=True, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("job", no_wrap=True, max_width=20, overflow="ellipsis")
-    table.add_column("sentiment", no_wrap=True)
-    table.add_column("urgency", no_wrap=True)
-    table.add_column("topic", max_width=26, overflow="fold")
-    table.add_column("summary", ratio=1, min_width=24, overflow="fold")
+    for name in names[:2]:
+        table.add_column(name, no_wrap=True)
+    table.add_column(names[2], max_width=26, overflow="fold")
+    table.add_column(names[3], ratio=1, min_width=24, overflow="fold")
+    for outcome in outcomes:
+        result = outcome.get("result") or {}
+        job = escape(
+            str(
+                result.get("feedback_id")
+                or result.get("reasoning_id")
+                or result.get("audio_id")
+                or outcome.get("job_id", "")
+            )
+        )
+        if outcome.get("status") == "succeeded":
+            table.add_row(job, *cells(result))
+        else:
+            error = outcome.get("error") or {}
+            table.add_row(job, "[red]failed[/]", "", escape(str(error.get("code"))), escape(str(error.get("message"))))
     return table
 
 
-def add_outcome(table: Table, outcome: dict[str, Any]) -> None:
-    """Add one outcome, succeeded or failed."""
-    result = outcome.get("result") or {}
-    job = escape(str(result.get("feedback_id") or outcome.get("job_id", "")))
-    if outcome.get("status") != "succeeded":
-        error = outcome.get("error") or {}
-        table.add_row(job, "[red]failed[/]", "", escape(str(error.get("code"))), escape(str(error.get("message"))))
-        return
+def _feedback(result: dict[str, Any]) -> Cells:
     sentiment = result.get("sentiment") or {}
     score = sentiment.get("score")
     feeling = _coloured(sentiment.get("label")) + (f" {score:+.1f}" if isinstance(score, int | float) else "")
@@ -35,7 +51,49 @@ def add_outcome(table: Table, outcome: dict[str, Any]) -> None:
     topic = escape(str(result.get("category", ""))) + language
     if hashtags := result.get("hashtags"):
         topic += f"\n[dim]{escape(' '.join(hashtags))}[/]"
-    table.add_row(job, feeling, _coloured(result.get("urgency")), topic, escape(str(result.get("summary", ""))))
+    return feeling, _coloured(result.get("urgency")), topic, escape(str(result.get("summary", "")))
+
+
+def _reasoning(result: dict[str, Any]) -> Cells:
+    confidence = result.get("confidence")
+    steps = result.get("steps") or []
+    evidence = [f"{e.get('input', e.get('input_id'))}: “{e.get('quote')}”" for e in result.get("evidence") or []]
+    answer = result.get("answer")
+    text = answer if isinstance(answer, str) else to_json(answer)
+    return (
+        f"{confidence:.0%}" if isinstance(confidence, int | float) else "",
+        str(len(steps)),
+        escape(_short("\n".join(evidence))),
+        escape(_short(text)),
+    )
+
+
+def _audio(result: dict[str, Any]) -> Cells:
+    seconds = result.get("duration_s")
+    length = f"{int(seconds) // 60}:{int(seconds) % 60:02d}" if isinstance(seconds, int | float) else ""
+    files = result.get("files") or {}
+    where = next((str(name).rpartition("/")[0] for name in files.values()), "")
+    text = escape(_short(str(result.get("text") or result.get("text_blob") or "")))
+    summary = ((result.get("analysis") or {}).get("summary") or {}).get("summary")
+    if summary:
+        text += f"\n[dim]{escape(_short(str(summary)))}[/]"
+    return (
+        length,
+        escape(str(result.get("language") or "")),
+        " ".join(f".{ending}" for ending in files),
+        f"{text}\n[dim]{escape(where)}[/]",
+    )
+
+
+_KINDS: dict[str, tuple[tuple[str, str, str, str], Callable[[dict[str, Any]], Cells]]] = {
+    "feedback": (("sentiment", "urgency", "topic", "summary"), _feedback),
+    "reasoning": (("confidence", "steps", "evidence", "answer"), _reasoning),
+    "audio": (("length", "language", "files", "text"), _audio),
+}
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
 
 
 def _coloured(word: object) -> str:

@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.console import EXIT_OK, err, out
-from shared.bootstrap import Backend, limits_of
-from shared.config import AppAccess
+from shared.bootstrap import Backend, deployments, limits_of
+from shared.config import AppAccess, DeploymentSettings
 from shared.errors import ConfigurationError, MessagingError, SluiceError
 from shared.quota.token_client import TokenClient
 
@@ -52,19 +52,20 @@ async def quota_facts(backend: Backend) -> dict[str, dict[str, Any]]:
     Raises:
         StorageError: the table can't be read.
     """
-    deployment = backend.settings.openai.deployment
-    if deployment is None:
-        return {}
+    return {name: await _facts(backend, name, found) for name, found in deployments(backend.settings).items()}
+
+
+async def _facts(backend: Backend, deployment: str, settings: DeploymentSettings) -> dict[str, Any]:
     try:
         async with counter(backend.settings.app, deployment) as client:
             facts = {"error": None, **await client.get_status()}
         if missing := sorted(_NEEDED - set(facts)):
             raise MessagingError(f"The app at SLUICE_URL gave no status of a token counter: {missing[0]} is missing.")
     except SluiceError as error:
-        facts = {"error": str(error), "limits": limits_of(backend.settings).as_dict()}
+        facts = {"error": str(error), "limits": limits_of(settings).as_dict()}
     if "pending" not in facts:
         facts["pending"] = await backend.pending.count(deployment, _COUNT_LIMIT)
-    return {deployment: {**facts, **_derived(facts)}}
+    return {**facts, **_derived(facts)}
 
 
 def quota_table(quotas: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -4,14 +4,16 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from cli.audio_files import is_media, upload
 from cli.console import EXIT_JOBS_FAILED, EXIT_OK, err, out
-from cli.inputs import BadLine, InputJob, read_jobs
-from cli.outcomes import add_outcome, outcome_table
+from cli.inputs import FORMS, BadLine, InputJob, read_jobs
+from cli.outcomes import outcome_table
+from cli.progress import progress_line, running_jobs
 from shared.bootstrap import Backend
 from shared.errors import InvalidMessageError
 from shared.jobs.record import row_key
@@ -31,11 +33,22 @@ def new_run_name() -> str:
 
 
 async def send_file(
-    backend: Backend, kind: str, source: str, *, run: str | None, app_id: str | None, priority: str, print_ids: bool
+    backend: Backend,
+    kind: str,
+    source: str,
+    *,
+    run: str | None,
+    app_id: str | None,
+    priority: str,
+    print_ids: bool,
+    fields: Mapping[str, Any] | None = None,
 ) -> tuple[list[str], int]:
-    """Send every good line of a file.
+    """Send every good line of a file, or audio files.
 
     Job ids are `{run}-{line}`, so sending the same file again under the same run name adds nothing.
+
+    Args:
+        fields: for every job, in place of what its line says.
 
     Returns:
         The job ids that were sent, and how many lines were bad (each is reported with its number).
@@ -45,9 +58,14 @@ async def send_file(
     sent: list[str] = []
     bad = 0
     with _progress("sending") as progress:
-        task = progress.add_task("sending", total=None)
+        task = progress.add_task("sending", total=None, doing="")
+        found: Iterable[InputJob | BadLine]
+        if kind == "audio" and is_media(source):
+            found = await upload(backend.blobs, source, name)
+        else:
+            found = read_jobs(source, FORMS[kind])
         batch: list[OutgoingMessage] = []
-        for item in _checked(backend, kind, source):
+        for item in _checked(backend, kind, found, fields or {}):
             if isinstance(item, BadLine):
                 bad += 1
                 err.print(f"[red]line {item.line}[/]: {item.reason}", highlight=False)
@@ -77,7 +95,7 @@ async def follow(backend: Backend, kind: str, job_ids: list[str], *, timeout_s: 
     outcomes: dict[str, dict[str, Any]] = {}
     deadline = time.monotonic() + timeout_s
     with _progress("waiting for results") as progress:
-        task = progress.add_task("waiting for results", total=len(job_ids))
+        task = progress.add_task("waiting for results", total=len(job_ids), doing="")
         while len(outcomes) < len(job_ids) and time.monotonic() < deadline:
             open_ids = [i for i in job_ids if i not in outcomes][:_BATCH]
             for job_id, outcome in zip(
@@ -85,10 +103,11 @@ async def follow(backend: Backend, kind: str, job_ids: list[str], *, timeout_s: 
             ):
                 if outcome is not None:
                     outcomes[job_id] = outcome
-            progress.update(task, completed=len(outcomes))
+            jobs = await running_jobs(backend.settings.app, kind) if kind in backend.stepwise else []
+            progress.update(task, completed=len(outcomes), doing=progress_line(jobs))
             await asyncio.sleep(_POLL_S)
     ended = [outcomes[i] for i in job_ids if i in outcomes]
-    _show(ended, as_json=as_json)
+    _show(kind, ended, as_json=as_json)
     failed = sum(o["status"] != "succeeded" for o in ended)
     missing = len(job_ids) - len(ended)
     err.print(
@@ -99,15 +118,12 @@ async def follow(backend: Backend, kind: str, job_ids: list[str], *, timeout_s: 
     return EXIT_OK if not failed and not missing else EXIT_JOBS_FAILED
 
 
-def _show(outcomes: list[dict[str, Any]], *, as_json: bool) -> None:
+def _show(kind: str, outcomes: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         for outcome in outcomes:
             out.print(to_json(outcome), soft_wrap=True, markup=False, highlight=False)
         return
-    table = outcome_table()
-    for outcome in outcomes[:_TABLE_LIMIT]:
-        add_outcome(table, outcome)
-    out.print(table)
+    out.print(outcome_table(outcomes[:_TABLE_LIMIT], kind=kind))
     if len(outcomes) > _TABLE_LIMIT:
         err.print(f"({len(outcomes) - _TABLE_LIMIT} more; --json shows all)")
 
@@ -123,17 +139,20 @@ async def _outcome(backend: Backend, kind: str, job_id: str) -> dict[str, Any] |
     return outcome
 
 
-def _checked(backend: Backend, kind: str, source: str) -> Iterator[InputJob | BadLine]:
-    for item in read_jobs(source):
+def _checked(
+    backend: Backend, kind: str, found: Iterable[InputJob | BadLine], fields: Mapping[str, Any]
+) -> Iterator[InputJob | BadLine]:
+    for item in found:
         if isinstance(item, BadLine):
             yield item
             continue
+        job = InputJob(item.line, to_json({**json.loads(item.body), **fields})) if fields else item
         try:
-            backend.kinds[kind].decode(item.body.encode())
+            backend.kinds[kind].decode(job.body.encode())
         except InvalidMessageError as error:
             yield BadLine(item.line, str(error))
         else:
-            yield item
+            yield job
 
 
 async def _message(
@@ -156,6 +175,7 @@ def _progress(title: str) -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[doing]}[/]"),
         console=err,
         transient=True,
     )

@@ -56,7 +56,7 @@ async def _facts(backend: Backend) -> dict[str, Any]:
                 }
             facts["kinds"][name] = {"queues": queues, "failed_jobs": await _failed(backend, name)}
     facts["quota"] = await quota_facts(backend)
-    facts["model"] = await asyncio.to_thread(_model_stats, backend.settings.openai.endpoint)
+    facts["model"] = await asyncio.to_thread(_model_stats, backend.settings.chat.openai.endpoint)
     return facts
 
 

@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.text import Text
 
 from cli.console import EXIT_OK, err, out
-from cli.outcomes import add_outcome, outcome_table
+from cli.outcomes import outcome_table
+from cli.progress import progress_table, running_jobs
 from cli.queues import QueueBrowser, browse
 from shared.bootstrap import Backend
 from shared.errors import InvalidMessageError
@@ -42,16 +43,19 @@ async def watch(backend: Backend, kind: str, *, everything: bool, until: int | N
                         out.print(to_json(outcome), soft_wrap=True, markup=False, highlight=False)
                     shown.append(outcome)
                 if not as_json:
-                    live.update(_view(kind, shown, counts), refresh=True)
+                    jobs = await running_jobs(backend.settings.app, kind) if kind in backend.stepwise else []
+                    live.update(_view(kind, shown, counts, jobs), refresh=True)
                 await asyncio.sleep(_POLL_S)
     return EXIT_OK
 
 
-def _view(kind: str, shown: deque[dict[str, Any]], counts: Counter[str]) -> Group:
-    table = outcome_table(f"{kind} results")
-    for outcome in shown:
-        add_outcome(table, outcome)
-    return Group(table, Text("  ".join(f"{counts[name]} {name}" for name in sorted(counts)) or "nothing yet"))
+def _view(kind: str, shown: deque[dict[str, Any]], counts: Counter[str], jobs: list[dict[str, Any]]) -> Group:
+    table = outcome_table(list(shown), f"{kind} results", kind)
+    return Group(
+        table,
+        progress_table(jobs),
+        Text("  ".join(f"{counts[name]} {name}" for name in sorted(counts)) or "nothing yet"),
+    )
 
 
 async def _last(browser: QueueBrowser, queue: str) -> int:

@@ -46,7 +46,7 @@ async def admission_plan(deployment: str) -> dict:  # type: ignore[type-arg]  # 
     """Choose the calls whose turn it is."""
     from shared.bootstrap import services
 
-    return await (await services()).pump_of(deployment).plan()
+    return await (await services()).deployment(deployment).pump.plan()
 
 
 @bp.activity_trigger(input_name="cycle")
@@ -56,7 +56,7 @@ async def admission_send(cycle: dict, client: df.DurableOrchestrationClient) -> 
     from shared.bootstrap import services
 
     planned = cycle["planned"]
-    pump = (await services()).pump_of(planned["deployment"])
+    pump = (await services()).deployment(planned["deployment"]).pump
     return await pump.send(planned, cycle["answer"], DurablePump(client, planned["deployment"]).notify)
 
 
@@ -68,7 +68,7 @@ async def admission_enqueue(call: dict, client: df.DurableOrchestrationClient) -
     from shared.bootstrap import services
     from shared.jobs.pending_call import PendingCall
 
-    found = await services()
+    found = (await services()).deployment(call.pop("deployment"))
     await found.queue.put([PendingCall.orchestrated(**call)])
     await wake_pump(client, found)
 
@@ -79,6 +79,6 @@ async def admission_sweep(timer: func.TimerRequest, client: df.DurableOrchestrat
     """Find calls that came in the moment when the pump ended, or whose waking failed."""
     from shared.bootstrap import services
 
-    found = await services()
-    if await found.pump_of(found.deployment).has_work():
-        await DurablePump(client, found.deployment).start()
+    for deployment in (await services()).deployments.values():
+        if await deployment.pump.has_work():
+            await DurablePump(client, deployment.name).start()

@@ -12,20 +12,28 @@ _LEAD_S = 0.5
 """How long before its start the activity is called. What is left it waits for by itself."""
 
 
+class OversizedCallError(Exception):
+    """The limit of tokens was lowered below what the call needs, so that it can never be made. Its text: the tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class WaitingCall:
     """A call that an orchestration wants to make.
 
     Attributes:
+        deployment: that it calls.
         kind, job_id: of the job that it is part of.
         tokens: what the endpoint will charge, as estimated.
+        delay_s: to wait before it lines up.
     """
 
+    deployment: str
     kind: str
     job_id: str
     tokens: int
     app_id: str = ""
     priority: str = "normal"
+    delay_s: float = 0.0
 
 
 def booked_call(
@@ -42,6 +50,9 @@ def booked_call(
 
     Returns:
         What the activity returned.
+
+    Raises:
+        OversizedCallError
     """
     booking = 1
     while True:
@@ -51,7 +62,8 @@ def booked_call(
             "instance": context.instance_id,
             "event": event,
             "booking": booking,
-            "at_s": context.current_utc_datetime.timestamp(),
+            "at_s": context.current_utc_datetime.timestamp() + (call.delay_s if booking == 1 else 0.0),
+            "deployment": call.deployment,
             "kind": call.kind,
             "job_id": call.job_id,
             "tokens": call.tokens,
@@ -62,6 +74,8 @@ def booked_call(
         ticket = yield context.wait_for_external_event(event)
         # The client encodes the event's data twice.
         ticket = json.loads(ticket) if isinstance(ticket, str) else ticket
+        if "oversized" in ticket:
+            raise OversizedCallError(str(ticket["oversized"]))
         due = datetime.fromtimestamp(ticket["start_s"] - _LEAD_S, UTC)
         if due > context.current_utc_datetime:
             yield context.create_timer(due)

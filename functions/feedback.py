@@ -25,6 +25,6 @@ async def feedback_run(message: func.ServiceBusMessage, client: df.DurableOrches
     found = await services()
     ran = await found.runner.run(RunTicket.decode(message.get_body()))
     if ran.throttled is not None:
-        await tell_throttled(client, found, *ran.throttled)
+        await tell_throttled(client, found.chat, *ran.throttled)
     if ran.waits:
-        await wake_pump(client, found)
+        await wake_pump(client, found.chat)

@@ -7,26 +7,31 @@ arrays, so that those of the other messages move up to the wrong places. Sends a
 import azure.durable_functions as df
 import azure.functions as func
 
-from shared.config import feedback_queues
+from shared.config import Queues, all_queues
 
 bp = df.Blueprint()
 
 
-# BINARY: a body need not be text, and the host must not read properties of the message from it.
-@bp.function_name("feedback_intake")
-@bp.service_bus_queue_trigger(
-    arg_name="message",
-    queue_name=feedback_queues().inbox,
-    connection="ServiceBusConnection",
-    data_type=func.DataType.BINARY,
-)
-@bp.durable_client_input(client_name="client")
-async def feedback_intake(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
-    """Store a feedback job and, if it is valid, line it up for the quota."""
-    from functions.decode import delivery
-    from functions.waking import wake_pump
-    from shared.bootstrap import services
+def _register(kind: str, queues: Queues) -> None:
+    # BINARY: a body need not be text, and the host must not read properties of the message from it.
+    @bp.function_name(f"{kind}_intake")
+    @bp.service_bus_queue_trigger(
+        arg_name="message",
+        queue_name=queues.inbox,
+        connection="ServiceBusConnection",
+        data_type=func.DataType.BINARY,
+    )
+    @bp.durable_client_input(client_name="client")
+    async def intake(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
+        """Store a job and, if it is valid, line it up."""
+        from functions.decode import delivery
+        from functions.waking import wake_pump
+        from shared.bootstrap import services
 
-    found = await services()
-    if await found.intake.accept("feedback", [delivery(message)]):
-        await wake_pump(client, found)
+        found = await services()
+        if await found.intake.accept(kind, [delivery(message)]) and kind not in found.jobs.kinds:
+            await wake_pump(client, found.chat)
+
+
+for _kind, _queues in all_queues().items():
+    _register(_kind, _queues)

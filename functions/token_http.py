@@ -13,7 +13,9 @@ import azure.functions as func
 from functions.durable_pump import counter_of
 from shared.bootstrap import services
 from shared.errors import InvalidMessageError
+from shared.jobs.deployments import Deployment
 from shared.quota.token_counter import apply
+from shared.storage.server_clock import ServerClock
 
 type Client = df.DurableOrchestrationClient
 type Body = dict[str, Any]
@@ -28,12 +30,12 @@ async def lock(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 
     async def ask(body: Body) -> Body:
         payload = {"id": body.get("id") or uuid.uuid4().hex, "tokens": body.get("token_count")}
-        found = await services()
-        if req.route_params["deployment"] == found.deployment:
-            payload["limits"] = found.limits.as_dict()
+        if (own := await _own(req)) is not None:
+            payload["limits"] = own.limits.as_dict()
         answer = await _operate(req, client, "lock", payload)
         # The same answer comes again when it was lost: the time says whether the grant still holds.
-        return {**answer, "now_s": round(found.clock.now_s(), 3)} if answer.get("allowed") else answer
+        now_s = round((await _clock(req)).now_s(), 3)
+        return {**answer, "now_s": now_s} if answer.get("allowed") else answer
 
     return await _respond(req, ask)
 
@@ -64,10 +66,9 @@ async def limits(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """The limits that now hold, until the settings change."""
 
     async def ask(body: Body) -> Body:
-        found = await services()
         payload: Body = {"id": uuid.uuid4().hex, "limits": body}
-        if req.route_params["deployment"] == found.deployment:
-            payload["base"] = found.limits.as_dict()
+        if (own := await _own(req)) is not None:
+            payload["base"] = own.limits.as_dict()
         return await _operate(req, client, "configure", payload)
 
     return await _respond(req, ask)
@@ -77,27 +78,34 @@ async def status(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """What the counter says, from its stored state: nothing changes, and nobody waits for it."""
 
     async def ask(_: Body) -> Body:
-        found = await services()
         deployment = req.route_params["deployment"]
         entity = await client.read_entity_state(counter_of(deployment))
         state = entity.entity_state if entity.entity_exists else None
-        now_s = found.clock.now_s()
-        # Calls line up for our own deployment only; other callers may have counters for others.
-        own = deployment == found.deployment
-        if state is None and not own:
+        # Calls line up for our own deployments only; other callers may have counters for others.
+        own = await _own(req)
+        if state is None and own is None:
             return _error("unknown_deployment", f"There is no token counter for the deployment {deployment}.")
-        payload: Body = {"id": "status", **({"limits": found.limits.as_dict()} if own else {})}
-        _, answer = apply(state, "status", payload, now_s)
-        return {**answer, "pending": await found.pump.waiting() if own else {}}
+        payload: Body = {"id": "status", **({"limits": own.limits.as_dict()} if own else {})}
+        _, answer = apply(state, "status", payload, (await _clock(req)).now_s())
+        return {**answer, "pending": await own.pump.waiting() if own else {}}
 
     return await _respond(req, ask)
 
 
+async def _own(req: func.HttpRequest) -> Deployment | None:
+    """The deployment that is meant, where it is one of ours."""
+    return (await services()).deployments.get(req.route_params["deployment"])
+
+
+async def _clock(req: func.HttpRequest) -> ServerClock:
+    return (await _own(req) or (await services()).chat).clock
+
+
 async def _operate(req: func.HttpRequest, client: Client, operation: str, payload: Body) -> Body:
     """Run one operation on the entity, and wait for its answer."""
-    found = await services()
-    await found.clock.refresh()
-    request = {"now_s": found.clock.now_s(), "payload": payload}
+    clock = await _clock(req)
+    await clock.refresh()
+    request = {"now_s": clock.now_s(), "payload": payload}
     asked = {"deployment": req.route_params["deployment"], "operation": operation, "request": request}
     instance = await client.start_new("token_operation", None, asked)
     deadline = time.monotonic() + _WAIT_S

@@ -9,7 +9,8 @@ from local.stack_part import PartSpec, Ports
 PROJECT = Path(__file__).resolve().parent.parent
 SERVICE_BUS_CONFIG = PROJECT / "local" / "service_bus" / "config.json"
 DEPLOYMENT = "gpt-4o-mini"
-"""What the local model's deployment is called; it answers by any name."""
+TRANSCRIPTION_DEPLOYMENT = "whisper"
+"""What the local model's deployments are called; it answers by any name."""
 
 AZURITE, SERVICE_BUS, MODEL, HOST = "azurite", "service_bus", "model", "host"
 
@@ -60,6 +61,8 @@ def model(arguments: Sequence[str], env: Mapping[str, str]) -> PartSpec:
             "AZURE_OPENAI_API_KEY": "local",  # any key will do
             "AZURE_OPENAI_DEPLOYMENT_NAME": DEPLOYMENT,
             "OPENAI_TOKEN_LIMIT_PER_MINUTE": _QUOTA_TPM,
+            "AZURE_OPENAI_TRANSCRIPTION_DEPLOYMENT_NAME": TRANSCRIPTION_DEPLOYMENT,
+            "TRANSCRIPTION_REQUEST_LIMIT_PER_MINUTE": "600",
         },
         env=env,
         start_timeout_s=300.0,  # a large GGUF file takes its time

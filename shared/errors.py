@@ -9,6 +9,7 @@ SluiceError
 │   ├── InvalidOutputError      the model's answer doesn't fit the schema
 │   ├── UnknownQueueError       no queue of this name, or we may not send to it
 │   ├── AbandonedJobError       deliveries or interruptions are used up
+│   ├── InvalidAudioError       the recording is at fault: see shared/audio/errors.py
 │   ├── UnreadableFileError     a file on this machine is gone or can't be read
 │   └── ConfigurationError      a setting is missing or wrong
 └── TransientError              may succeed later

@@ -94,6 +94,7 @@ class RunTicket:
         tolerance_s: how long after that.
         epoch: of the booking; a later 429 makes it void.
         due_s: when this message was scheduled for; 0 where it was sent at once.
+        call: tells calls of one job apart that wait side by side; "" where there is one at a time.
     """
 
     kind: str
@@ -105,6 +106,7 @@ class RunTicket:
     tolerance_s: float = 0.0
     epoch: int = 0
     due_s: float = 0.0
+    call: str = ""
 
     def encode(self) -> str:
         """As the body of a message."""
@@ -117,7 +119,7 @@ class RunTicket:
         Raises:
             InvalidMessageError: it isn't one of ours.
         """
-        return cls(**_decode(_RunTicketBody, body).model_dump())
+        return cls(**decode_body(_RunTicketBody, body).model_dump())
 
 
 _Seconds = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
@@ -135,6 +137,7 @@ class _RunTicketBody(BaseModel):
     tolerance_s: _Seconds = 0.0
     epoch: Annotated[int, Field(ge=0)] = 0
     due_s: _Seconds = 0.0
+    call: str = ""
 
 
 class FeedbackRequest(BaseModel):
@@ -160,7 +163,7 @@ class FeedbackRequest(BaseModel):
         Raises:
             InvalidMessageError: says what is wrong, and in which field.
         """
-        request = _decode(cls, body)
+        request = decode_body(cls, body)
         if not request.text.strip():
             raise InvalidMessageError("The field text is empty.", field="text")
         if len(request.text) > max_text_chars:
@@ -207,7 +210,12 @@ class Outcome(BaseModel):
     completed_at: datetime
 
 
-def _decode[T: BaseModel](form: type[T], body: bytes) -> T:
+def decode_body[T: BaseModel](form: type[T], body: bytes) -> T:
+    """Read the body of a message.
+
+    Raises:
+        InvalidMessageError: says what is wrong, and in which field.
+    """
     if not body.strip():
         raise InvalidMessageError("The message has no body.")
     try:

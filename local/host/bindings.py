@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from local.host.app_settings import find_setting, is_true
 from local.host.contracts import Function
+from local.host.deferred import DEFERRABLE, is_deferred
 
 _UNRESOLVED_KEYS = frozenset({"name", "type", "direction", "connection"})
 _PLACEHOLDER = re.compile(r"%([^%]*)%")
@@ -114,10 +115,10 @@ def _resolve(binding: Mapping[str, Any], settings: Mapping[str, str]) -> dict[st
 
 def _check_supported(function: Function, bindings: Sequence[Mapping[str, Any]], supported: SupportedBindings) -> None:
     for binding in bindings:
-        if binding.get("properties", {}).get("SupportsDeferredBinding"):
+        if is_deferred(binding) and binding.get("type") not in DEFERRABLE:
             raise BindingError(
                 f"parameter '{binding['name']}' uses an SDK type binding (azurefunctions-extensions-bindings-...), "
-                "which the local host does not support"
+                "which the local host supports for blobs only"
             )
     if not function.trigger:
         raise BindingError("it has no trigger")

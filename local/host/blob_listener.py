@@ -1,32 +1,24 @@
 """What all blob triggers share: a blob out of the queue becomes a call."""
 
 import asyncio
-import codecs
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobProperties
+from azure.storage.blob.aio import BlobClient
 
-from local.host.binding_data import add_json_properties
 from local.host.bindings import BindingError
-from local.host.blob_message import BlobMessage, function_id, quoted
+from local.host.blob_invocation import blob_invocation, content_value
+from local.host.blob_message import BlobMessage, function_id
 from local.host.blob_path import BlobPath
 from local.host.blob_queue import BlobQueue
-from local.host.connections import blob_client, queue_client
-from local.host.contracts import Datum, Function, FunctionFailedError, Invocation, Invoker, WorkerLostError
-
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
+from local.host.connections import HOST_STORAGE, blob_client, queue_client
+from local.host.contracts import Datum, Function, FunctionFailedError, Invoker, WorkerLostError
+from local.host.deferred import blob_reference, sends_reference
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +51,7 @@ class BlobListener(ABC):
         self.queue = queue
         self._invoker = invoker
         self._check_etag = check_etag
+        self._reference = sends_reference(function)
         self._finding: asyncio.Task[None] | None = None
         try:
             poison = queue_client(settings, connection)
@@ -102,69 +95,22 @@ class BlobListener(ABC):
         if self._check_etag:
             condition = {"etag": message.etag, "match_condition": MatchConditions.IfNotModified}
         try:
-            download = await blob.download_blob(**condition)
-            content = await download.readall()
+            properties, value = await self._read(blob, condition)
         except (ResourceNotFoundError, ResourceModifiedError):
             return True
         placeholders = self.path.match(message.container, message.name) or {}
         try:
-            await self._invoker.invoke(
-                blob_invocation(self.function, blob.url, download.properties, content, placeholders)
-            )
+            await self._invoker.invoke(blob_invocation(self.function, blob.url, properties, value, placeholders))
         except (FunctionFailedError, WorkerLostError) as error:
             _log.info("%s: %s for blob '%s'", self.function.name, type(error).__name__, message.name)
             return False
         return True
 
-
-def blob_invocation(
-    function: Function, url: str, properties: BlobProperties, content: bytes, placeholders: Mapping[str, str]
-) -> Invocation:
-    """The call for one blob.
-
-    Without dataType the host reads the blob as text: what isn't UTF-8 arrives with replacement characters, and a byte
-    order mark is lost. Audio and archives need data_type=func.DataType.BINARY. (WorkerFunctionInvoker.TransformInput)
-    """
-    metadata = {
-        "BlobTrigger": Datum("string", f"{properties.container}/{properties.name}"),
-        "Uri": Datum.json(url),
-        "Properties": Datum.json(_properties(properties)),
-        "Metadata": Datum.json(properties.metadata or {}),
-    }
-    known = {name.lower(): name for name in metadata}
-    for name, value in placeholders.items():
-        metadata[known.get(name.lower(), name)] = Datum("string", value)
-    if str(function.trigger.get("dataType") or "").upper() == "BINARY":
-        data = Datum("bytes", content)
-    else:
-        data = Datum("string", _text(content))
-        add_json_properties(metadata, data.value)
-    return Invocation(function, {function.trigger["name"]: data}, metadata)
-
-
-def _text(content: bytes) -> str:
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if content.startswith(mark):
-            return content[len(mark) :].decode(encoding, "replace")
-    return content.decode("utf-8", "replace")
-
-
-def _properties(properties: BlobProperties) -> dict[str, Any]:
-    """The properties of a blob under the names that .NET's BlobProperties has, as far as functions use them."""
-    settings = properties.content_settings
-    return {
-        "LastModified": _date(properties.last_modified),
-        "CreatedOn": _date(properties.creation_time),
-        "Metadata": properties.metadata or {},
-        "ContentLength": properties.size,
-        "ContentType": settings.content_type,
-        "ContentEncoding": settings.content_encoding,
-        "ContentLanguage": settings.content_language,
-        "ContentDisposition": settings.content_disposition,
-        "CacheControl": settings.cache_control,
-        "ETag": quoted(properties.etag or ""),
-    }
-
-
-def _date(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds")
+    async def _read(self, blob: BlobClient, condition: Mapping[str, Any]) -> tuple[BlobProperties, Datum]:
+        if self._reference:
+            connection = str(self.function.trigger.get("connection") or HOST_STORAGE)
+            properties = await blob.get_blob_properties(**condition)
+            return properties, blob_reference(connection, blob.container_name, blob.blob_name)
+        download = await blob.download_blob(**condition)
+        content = await download.readall()
+        return download.properties, content_value(self.function.trigger, content)

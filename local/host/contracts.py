@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-DatumKind = Literal["string", "bytes", "json", "http", "collection_bytes", "collection_string", "none"]
+DatumKind = Literal[
+    "string", "bytes", "json", "http", "collection_bytes", "collection_string", "model_binding_data", "none"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Datum:
     """A value on its way to or from a worker, in the kinds of the Functions RPC protocol (TypedData).
 
-    "json" holds JSON text; "http" a dict of the fields of RpcHttp; the collections hold lists.
+    "json" holds JSON text; "http" and "model_binding_data" hold dicts of the fields of RpcHttp and ModelBindingData;
+    the collections hold lists.
     Numbers and dates travel as JSON text: the Python worker can't read the int and double kinds.
     """
 

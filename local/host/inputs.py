@@ -9,6 +9,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from local.host import binding_expressions, connections
 from local.host.bindings import BindingError
 from local.host.contracts import Datum, Function, FunctionFailedError
+from local.host.deferred import blob_reference, is_deferred
 
 
 class InputBinding(Protocol):
@@ -20,7 +21,7 @@ class InputBinding(Protocol):
 
 
 class BlobInput:
-    """`blob` with direction IN: the whole blob, or nothing if there is no such blob.
+    """`blob` with direction IN: the whole blob, or nothing if there is no such blob; or a reference to it, unseen.
 
     Without data_type=func.DataType.BINARY it is read as text, as the real host does: what isn't UTF-8 arrives with
     replacement characters, a byte order mark is lost (WorkerFunctionInvoker.BindInputsAsync, ConvertStreamToValue).
@@ -43,6 +44,8 @@ class BlobInput:
             pattern = binding_expressions.parse(str(binding.get("path", "")))
             path = pattern.resolve(binding_expressions.values_of(metadata), function.name)
             container, _, blob = path.strip("/").partition("/")
+            if is_deferred(binding):
+                return blob_reference(str(binding.get("connection") or connections.HOST_STORAGE), container, blob)
             client = self._client(str(binding.get("connection", ""))).get_blob_client(container, blob)
             content = await (await client.download_blob()).readall()
         except ResourceNotFoundError:

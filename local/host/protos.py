@@ -36,6 +36,13 @@ class Collection:
         self.bytes = self.string = items
 
 
+class ModelBindingData(_Message):
+    version: str
+    source: str
+    content_type: str
+    content: bytes
+
+
 class RpcHttp(_Message):
     method: str
     url: str

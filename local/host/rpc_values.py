@@ -1,6 +1,7 @@
 """Values between the host's form (kind, value) and the worker library's TypedData.
 
 The value of an "http" request is a dict with method, url, headers, query, params (dicts of strings) and body (bytes).
+The value of a "model_binding_data" is a dict with version, source, content_type and content (bytes).
 The value of an "http" response is a dict with status_code (a string), headers, body (a Value) and cookies (dicts with
 name, value, domain, path, expires (seconds since 1970), max_age (seconds), secure, http_only, same_site).
 """
@@ -20,6 +21,8 @@ def to_typed_data(value: Value) -> protos.TypedData:
     if kind == "http":
         body = content["body"]
         content = protos.RpcHttp(**{**content, "body": protos.TypedData(bytes=body) if body else protos.TypedData()})
+    elif kind == "model_binding_data":
+        content = protos.ModelBindingData(**content)
     elif kind in ("collection_bytes", "collection_string"):
         content = protos.Collection(content)
     return protos.TypedData(**{kind: content})

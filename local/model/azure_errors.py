@@ -43,9 +43,11 @@ def bad_request(message: str, param: str | None = None, code: str | None = None)
     return ApiError(400, {"error": error})
 
 
-def too_large(limit_bytes: int) -> ApiError:
+def too_large(limit_bytes: int, sent_bytes: int | None) -> ApiError:
     """413 for a body over the limit."""
-    return _error(413, "413", f"Maximum content size limit ({limit_bytes}) exceeded.")
+    sent = "" if sent_bytes is None else f" ({sent_bytes} bytes read)"
+    message = f"413: Maximum content size limit ({limit_bytes}) exceeded{sent}"
+    return ApiError(413, {"error": {"message": message, "type": "server_error", "param": None, "code": None}})
 
 
 def unauthorized() -> ApiError:

@@ -12,14 +12,13 @@ from local.model.azure_errors import ApiError, Operation, bad_request, content_f
 from local.model.demo.texts import content_text
 from local.model.deployments import Deployment
 from local.model.engines.protocol import ChatCall, ChatResult, Engine, UpstreamError
-from local.model.faults import AnyFault, FilterFault, OutputFault
+from local.model.faults import AnswerFault, AnyFault, FilterFault, OutputFault
+from local.model.model_rules import check_request
 from local.model.requests import ChatRequest, parse_chat
 from local.model.schema_filler import UnfillableError
 from local.model.spoiling import cut_to_tokens, not_json, violating
 from shared.model.client import ChatMessage, Usage
 from shared.model.tokens import count_tokens, estimate_request_tokens
-
-MOST_CONTEXT_TOKENS = 128_000
 
 
 class ChatOperation(ApiOperation):
@@ -40,13 +39,7 @@ class ChatOperation(ApiOperation):
     def charge(self, asked: Asked, deployment: Deployment) -> Charge | None:
         request: ChatRequest = asked.request
         prompt = _prompt_tokens(request, deployment.model)
-        if prompt > MOST_CONTEXT_TOKENS:
-            raise bad_request(
-                f"This model's maximum context length is {MOST_CONTEXT_TOKENS} tokens. However, your messages resulted "
-                f"in {prompt} tokens. Please reduce the length of the messages.",
-                "messages",
-                "context_length_exceeded",
-            )
+        check_request(request, deployment.model, prompt)
         return Charge(prompt, request.token_limit, request.n or 1)
 
     @override
@@ -97,7 +90,9 @@ def _spoiled(result: ChatResult, request: ChatRequest, model: str, fault: AnyFau
     limit = None if result.usage else request.token_limit
     if isinstance(fault, FilterFault):
         return ["" for _ in texts], "content_filter"
-    if isinstance(fault, OutputFault) and fault.kind == "invalid_content":
+    if isinstance(fault, AnswerFault):
+        texts = [fault.text for _ in texts]
+    elif isinstance(fault, OutputFault) and fault.kind == "invalid_content":
         texts = [not_json(text) for text in texts]
     elif isinstance(fault, OutputFault) and fault.kind == "schema_violation":
         texts = [violating(text, _schema(request)) for text in texts]

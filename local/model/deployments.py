@@ -119,11 +119,16 @@ class Deployments:
 
 
 def _kind_of(model: str) -> Operation | None:
-    if model.startswith(("whisper", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")):
+    if model.startswith("whisper") or knows_no_times(model):
         return "transcription"
     if model.startswith("text-embedding"):
         return "embeddings"
     return "chat" if model.startswith(("gpt-", "o1", "o3", "o4")) else None
+
+
+def knows_no_times(model: str) -> bool:
+    """Whether it is a transcription model other than Whisper: those answer with text alone."""
+    return model.startswith("gpt-") and "transcribe" in model
 
 
 def parse_deployments(arguments: Sequence[str]) -> list[DeploymentSpec]:

@@ -11,6 +11,7 @@ A fault is one JSON object, posted to /control/faults:
     {"kind": "schema_violation"}                                       it is, but breaks the schema that was asked for
     {"kind": "content_filter", "on": "prompt" | "completion"}
     {"kind": "truncate"}                                               cut in half, finish_reason "length"
+    {"kind": "answer", "text": "{\\"verdict\\": \\"wrong\\"}"}            this text is the answer
     {"kind": "retry_after", "retry_after": "86400", "retry_after_ms": null, "count": null}
                                        the headers of 429s that the limits cause; null leaves a header out
 
@@ -104,6 +105,14 @@ class OutputFault(BaseFault):
         return self.kind == "invalid_json" or operation == "chat"
 
 
+class AnswerFault(BaseFault):
+    kind: Literal["answer"]
+    text: str
+
+    def concerns(self, operation: Operation) -> bool:
+        return operation == "chat"
+
+
 class FilterFault(BaseFault):
     kind: Literal["content_filter"]
     on: Literal["prompt", "completion"]
@@ -119,9 +128,10 @@ class RetryAfterFault(BaseFault):
 
 
 Fault = Annotated[
-    StatusFault | DelayFault | DropFault | OutputFault | FilterFault | RetryAfterFault, Field(discriminator="kind")
+    StatusFault | DelayFault | DropFault | OutputFault | AnswerFault | FilterFault | RetryAfterFault,
+    Field(discriminator="kind"),
 ]
-AnyFault = StatusFault | DelayFault | DropFault | OutputFault | FilterFault | RetryAfterFault
+AnyFault = StatusFault | DelayFault | DropFault | OutputFault | AnswerFault | FilterFault | RetryAfterFault
 FAULTS: TypeAdapter[list[AnyFault]] = TypeAdapter(list[Fault])
 
 

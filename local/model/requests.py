@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from local.model.azure_errors import ApiError, bad_request
 from local.model.strict_schema import check_response_schema
 
-MOST_COMPLETION_TOKENS = 16_384
 MOST_EMBEDDING_INPUTS = 2048
 # Other roles may leave their content out, beside tool calls.
 _SPEAKING_ROLES = {"system", "developer", "user"}
@@ -131,13 +130,6 @@ def parse_chat(body: bytes) -> ChatRequest:
             "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
             "max_tokens",
             "invalid_parameter_combination",
-        )
-    if (limit := request.token_limit) and limit > MOST_COMPLETION_TOKENS:
-        raise bad_request(
-            f"max_tokens is too large: {limit}. This model supports at most {MOST_COMPLETION_TOKENS} completion "
-            f"tokens, whereas you provided {limit}.",
-            "max_tokens",
-            "invalid_value",
         )
     for index, message in enumerate(request.messages):
         if message.content is None and message.role in _SPEAKING_ROLES:

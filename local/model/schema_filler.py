@@ -62,8 +62,8 @@ class Values(Protocol):
         """How many elements an array gets."""
         ...
 
-    def element(self, index: int) -> "Values":
-        """What decides for the index-th element of an array of objects or texts."""
+    def element(self, field: Field, index: int) -> "Values":
+        """What decides for the index-th element of an array of objects or texts, which goes into this field."""
         ...
 
 
@@ -167,7 +167,7 @@ class _Filler:
             return filled + (chosen * (left[0] // len(chosen) + 1))[: max(len(chosen), left[0])] if chosen else filled
         wanted = values.count(field, *left)
         for index in range(wanted):
-            filled.append(self.fill(resolved, values.element(index), field, depth + 1))
+            filled.append(self.fill(resolved, values.element(field, index), field, depth + 1))
         return _distinct(filled, least) if schema.get("uniqueItems") else filled
 
 

@@ -20,11 +20,9 @@ from local.model.gateway import Gateway
 from local.model.models import ModelsHandler
 from local.model.options import Options
 from local.model.stats import Stats
-from local.model.transcription import MOST_AUDIO_BYTES, TranscriptionOperation
+from local.model.transcription import MOST_BODY_BYTES, TranscriptionOperation
 
 _LOGGER = logging.getLogger(__name__)
-# The form around an audio file needs some room.
-_MOST_BODY_BYTES = MOST_AUDIO_BYTES + 64 * 1024
 _PREFIXES = ("/openai/deployments/{deployment}", "/openai/v1")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -40,7 +38,7 @@ def create_app(options: Options, engine: Engine) -> web.Application:
         latency_ms=options.latency_ms,
         rng=rng,
     )
-    app = web.Application(client_max_size=_MOST_BODY_BYTES, middlewares=[_as_azure_answers])
+    app = web.Application(client_max_size=MOST_BODY_BYTES, middlewares=[_as_azure_answers])
     operations: dict[str, ApiOperation] = {
         "/chat/completions": ChatOperation(engine),
         "/embeddings": EmbeddingsOperation(engine),
@@ -84,7 +82,7 @@ async def _as_azure_answers(request: web.Request, handler: Handler) -> web.Strea
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
         refused = azure_errors.resource_not_found()
     except web.HTTPRequestEntityTooLarge:
-        refused = azure_errors.too_large(MOST_AUDIO_BYTES)
+        refused = azure_errors.too_large(MOST_BODY_BYTES, request.content_length)
     except Exception as error:
         # The exception's text could hold a prompt: only its kind and place are logged.
         frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -1,5 +1,7 @@
 """Audio transcription: a file -> text, as Azure OpenAI answers it."""
 
+import math
+from dataclasses import asdict
 from typing import Any, Literal, override
 
 from aiohttp import web
@@ -7,13 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from local.model.api import Answer, ApiOperation, Asked, Charge
 from local.model.azure_errors import Operation, bad_request
-from local.model.deployments import Deployment
-from local.model.engines.protocol import Engine, Segment, Transcript, UnreadableAudioError
+from local.model.deployments import Deployment, knows_no_times
+from local.model.engines.protocol import AudioTooShortError, Engine, Segment, Transcript, UnreadableAudioError
 from local.model.faults import AnyFault
 from local.model.requests import parameter_path
+from shared.audio.languages import LANGUAGES
+from shared.model.tokens import count_tokens
 
-# Whisper's limit at Azure OpenAI and OpenAI.
-MOST_AUDIO_BYTES = 25 * 1024 * 1024
+# The limit of Azure OpenAI and OpenAI holds for the whole body, so that the file itself must be a little smaller.
+MOST_BODY_BYTES = 25 * 1024 * 1024
+_AUDIO_TOKENS_PER_S = 10  # as OpenAI bills the gpt-4o-transcribe models
 _FORMATS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 
 
@@ -56,20 +61,36 @@ class TranscriptionOperation(ApiOperation):
         if file.filename.rpartition(".")[2].lower() not in _FORMATS:
             raise bad_request(f"Invalid file format. Supported formats: {list(_FORMATS)}", "file")
         form = _checked({name: value for name, value in fields.items() if name != "file"})
+        if form.language is not None and form.language not in LANGUAGES:
+            raise bad_request(
+                f"Invalid language '{form.language}'. Language parameter must be specified in ISO-639-1 format.",
+                "language",
+                "invalid_language_format",
+            )
         return Asked(form.model or "", "", (form, file.file.read()))
 
     @override
     def charge(self, asked: Asked, deployment: Deployment) -> Charge | None:
+        form: TranscriptionForm = asked.request[0]
+        if knows_no_times(deployment.model) and form.response_format not in ("json", "text"):
+            raise bad_request(
+                f"response_format '{form.response_format}' is not compatible with model '{deployment.model}'. Use "
+                "'json' or 'text' instead.",
+                "response_format",
+                "unsupported_value",
+            )
         return None
 
     @override
     async def answer(self, asked: Asked, deployment: Deployment, fault: AnyFault | None) -> Answer:
         form, audio = asked.request
         try:
-            transcript = await self._engine.transcribe(audio)
+            transcript = await self._engine.transcribe(audio, form.prompt)
+        except AudioTooShortError as error:
+            raise bad_request(str(error), "file", "audio_too_short") from None
         except UnreadableAudioError as error:
             raise bad_request(f"The audio file could not be decoded or its format is not supported: {error}.") from None
-        return Answer(_written(transcript, form.response_format))
+        return Answer(_written(transcript, form.response_format, deployment.model))
 
 
 def _checked(values: dict[str, Any]) -> TranscriptionForm:
@@ -81,7 +102,7 @@ def _checked(values: dict[str, Any]) -> TranscriptionForm:
         raise bad_request(f"Invalid value for '{param}': {first['msg']}.", param, "invalid_value") from None
 
 
-def _written(transcript: Transcript, form: str) -> dict[str, Any] | str:
+def _written(transcript: Transcript, form: str, model: str) -> dict[str, Any] | str:
     match form:
         case "text":
             return transcript.text + "\n"
@@ -90,23 +111,39 @@ def _written(transcript: Transcript, form: str) -> dict[str, Any] | str:
         case "vtt":
             return "WEBVTT\n\n" + "\n".join(_cue(None, segment, ".") for segment in transcript.segments)
         case "verbose_json":
-            segments = [
-                {"id": i, "start": segment.start_s, "end": segment.end_s, "text": segment.text}
-                for i, segment in enumerate(transcript.segments)
-            ]
             return {
                 "task": "transcribe",
                 "language": transcript.language,
                 "duration": transcript.duration_s,
                 "text": transcript.text,
-                "segments": segments,
+                "segments": [_segment(i, segment) for i, segment in enumerate(transcript.segments)],
+                "usage": _usage(transcript, model),
             }
-    return {"text": transcript.text}
+    return {"text": transcript.text, "usage": _usage(transcript, model)}
+
+
+def _segment(number: int, segment: Segment) -> dict[str, Any]:
+    fields = asdict(segment)
+    return {"id": number, "start": fields.pop("start_s"), "end": fields.pop("end_s"), **fields}
+
+
+def _usage(transcript: Transcript, model: str) -> dict[str, Any]:
+    """Whisper is billed by time, the others by tokens."""
+    if not knows_no_times(model):
+        return {"type": "duration", "seconds": math.ceil(transcript.duration_s)}
+    heard, written = math.ceil(transcript.duration_s * _AUDIO_TOKENS_PER_S), count_tokens(transcript.text, model)
+    return {
+        "type": "tokens",
+        "input_tokens": heard,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": heard},
+        "output_tokens": written,
+        "total_tokens": heard + written,
+    }
 
 
 def _cue(number: int | None, segment: Segment, decimal: str) -> str:
     head = f"{number}\n" if number else ""
-    return f"{head}{_clock(segment.start_s, decimal)} --> {_clock(segment.end_s, decimal)}\n{segment.text}\n"
+    return f"{head}{_clock(segment.start_s, decimal)} --> {_clock(segment.end_s, decimal)}\n{segment.text.strip()}\n"
 
 
 def _clock(seconds: float, decimal: str) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol
 from shared.errors import BookingMissedError, RateLimitedError, SluiceError
 from shared.jobs.call_reports import CallReport
 from shared.messages import RunTicket
-from shared.model.client import ModelClient
+from shared.model.client import ModelService
 from shared.model.metering import MeteredModelClient
 from shared.quota.delivery import Call, Missed, Ticket, Wait, decide_run
 from shared.quota.freeze import Freeze
@@ -46,7 +46,7 @@ class BookedCalls:
         return BookedCall(self, ticket)
 
     async def make[T](
-        self, ticket: RunTicket, model: ModelClient, step: Callable[[MeteredModelClient], Awaitable[T]]
+        self, ticket: RunTicket, model: ModelService, step: Callable[[MeteredModelClient], Awaitable[T]]
     ) -> T:
         """Make one booked call of an orchestration.
 

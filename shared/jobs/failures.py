@@ -7,10 +7,10 @@ from datetime import datetime
 
 from shared.errors import ConflictError, InvalidMessageError
 from shared.jobs.intake import Delivery, Intake
-from shared.jobs.kinds import JobKind
+from shared.jobs.kinds import Kind
 from shared.jobs.lifecycle import Fail, Publish, Requeue, on_dead_letter, replayed
+from shared.jobs.lines import Line
 from shared.jobs.publisher import Publisher
-from shared.jobs.quota_queue import QuotaQueue
 from shared.jobs.record import JobRecord, JobState
 from shared.jobs.store import JobStore
 from shared.messages import RunTicket
@@ -29,15 +29,15 @@ class FailedJobs:
         payloads: PayloadStore,
         publisher: Publisher,
         intake: Intake,
-        queue: QuotaQueue,
-        kinds: Mapping[str, JobKind],
+        lines: Mapping[str, Line],
+        kinds: Mapping[str, Kind],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._payloads = payloads
         self._publisher = publisher
         self._intake = intake
-        self._queue = queue
+        self._lines = lines
         self._kinds = kinds
         self._clock = clock
 
@@ -47,7 +47,7 @@ class FailedJobs:
         What isn't one of our run messages becomes a failed job of its own, so that it is kept and seen.
 
         Returns:
-            Whether a call waits for quota now.
+            Whether the job was lined up again.
 
         Raises:
             StorageError, MessagingError: the dead letter has to be delivered again.
@@ -68,7 +68,7 @@ class FailedJobs:
                 await self._publisher.publish(record)
             case Requeue(record, changed):
                 again = await self._store.update(record) if changed else record
-                await self._queue.enqueue([again])
+                await self._lines[record.kind].enqueue([again])
                 return True
             case _:
                 pass
@@ -91,7 +91,7 @@ class FailedJobs:
         """
         if record.state is JobState.PENDING and body is None:
             # An earlier replay was cut off before its call was lined up.
-            await self._queue.enqueue([record])
+            await self._lines[record.kind].enqueue([record])
             return record
         if record.state is not JobState.FAILED:
             raise ConflictError(f"The job {record.job_id} is {record.state}, not failed.")
@@ -100,13 +100,13 @@ class FailedJobs:
         checked = body if body is not None else await self.body(record)
         kind = self._kinds[record.kind]
         tokens = await asyncio.to_thread(kind.estimate, kind.decode(checked))
-        self._queue.check(tokens)
+        self._lines[record.kind].check(tokens)
         again = replayed(record, self._clock()).changed(self._clock(), tokens=tokens)
         if body is not None:
             payload = await self._payloads.keep(f"{record.blob_prefix}/body", body)
             again = again.changed(again.updated_at, body=payload, claim_check=None, claim_check_sha256=None)
         again = await self._store.update(again)
-        await self._queue.enqueue([again])
+        await self._lines[record.kind].enqueue([again])
         log_event(logger, "job_replayed", job_id=record.job_id, kind=record.kind, replay=again.replay)
         return again
 

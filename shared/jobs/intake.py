@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.errors import AbandonedJobError, PermanentError, SluiceError
-from shared.jobs.kinds import JobKind
+from shared.jobs.kinds import Kind
 from shared.jobs.lifecycle import TOO_MANY_DELIVERIES, Publish, Requeue, on_duplicate
+from shared.jobs.lines import Line
 from shared.jobs.publisher import Publisher
-from shared.jobs.quota_queue import QuotaQueue
 from shared.jobs.record import JobRecord
 from shared.jobs.store import JobStore
 from shared.messages import Envelope
@@ -42,14 +42,14 @@ class Intake:
         store: JobStore,
         payloads: PayloadStore,
         publisher: Publisher,
-        queue: QuotaQueue,
-        kinds: Mapping[str, JobKind],
+        lines: Mapping[str, Line],
+        kinds: Mapping[str, Kind],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._payloads = payloads
         self._publisher = publisher
-        self._queue = queue
+        self._lines = lines
         self._kinds = kinds
         self._clock = clock
 
@@ -62,7 +62,7 @@ class Intake:
                 the job is known already.
 
         Returns:
-            Whether calls wait for quota now, so that the pump has work.
+            Whether jobs were lined up: where they wait for quota, the pump has work now.
 
         Raises:
             StorageError, MessagingError: what was stored stays; the batch may be delivered again.
@@ -78,7 +78,7 @@ class Intake:
 
         results = await asyncio.gather(*(one(d) for d in deliveries), return_exceptions=True)
         waiting = [r for r in results if isinstance(r, JobRecord)]
-        await self._queue.enqueue(waiting)
+        await self._lines[kind].enqueue(waiting)
         if failed := next((r for r in results if isinstance(r, BaseException)), None):
             raise failed
         return bool(waiting)
@@ -98,7 +98,7 @@ class Intake:
             request = self._kinds[kind].decode(body)
             # In a thread: the first estimate loads the tokenizer, and a long text takes its time.
             tokens = await asyncio.to_thread(self._kinds[kind].estimate, request)
-            self._queue.check(tokens)
+            self._lines[kind].check(tokens)
         except PermanentError as caught:
             error = caught
         prefix = JobRecord.prefix(kind, delivery.envelope.job_id)

@@ -1,4 +1,4 @@
-"""The port to kinds of jobs: what intake and the runner need to know of each."""
+"""The port to kinds of jobs: what intake and the runner need to know of each. Those of several calls: steps.py."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,8 +15,8 @@ class Draft:
     error: str
 
 
-class JobKind(Protocol):
-    """One kind of job. `decode` and `run` know nothing of queues and stores."""
+class Kind(Protocol):
+    """What intake, failures and the publisher know of a kind of job."""
 
     name: str
     queues: Queues
@@ -29,8 +29,19 @@ class JobKind(Protocol):
         """
         ...
 
+    def estimate(self, request: Any) -> int:
+        """What the endpoint will charge to the quota for the first call, or for the largest that is sure to be made.
+
+        May take tenths of a second.
+        """
+        ...
+
+
+class JobKind(Kind, Protocol):
+    """A kind of job that takes one call. `decode` and `run` know nothing of queues and stores."""
+
     def estimate(self, request: Any, draft: Draft | None = None) -> int:
-        """What the endpoint will charge to the quota for the call that `run` makes. May take tenths of a second."""
+        """As for Kind, of the call that `run` makes."""
         ...
 
     async def run(self, request: Any, *, model: ModelClient, draft: Draft | None = None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from shared.errors import ConflictError, SluiceError, UnknownQueueError
-from shared.jobs.kinds import JobKind
+from shared.jobs.kinds import Kind
 from shared.jobs.lifecycle import failure_text
 from shared.jobs.record import JobRecord, JobState
 from shared.jobs.store import JobStore
@@ -29,7 +29,7 @@ class Publisher:
         store: JobStore,
         payloads: PayloadStore,
         sender: MessageSender,
-        kinds: Mapping[str, JobKind],
+        kinds: Mapping[str, Kind],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store

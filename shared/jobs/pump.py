@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from shared.errors import PermanentError
 from shared.jobs.call_reports import CallReport, CallReports
-from shared.jobs.kinds import JobKind
+from shared.jobs.faults import LimitLoweredError
+from shared.jobs.kinds import Kind
 from shared.jobs.pending import PendingQueue, PendingTable
 from shared.jobs.pending_call import PendingCall
 from shared.jobs.publisher import Publisher
@@ -38,19 +38,6 @@ type Notify = Callable[[str, str, dict[str, Any]], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 
-class LimitLoweredError(PermanentError):
-    """The call became larger than the whole quota, as the limit was lowered."""
-
-    code = "oversized_request"
-
-    def __init__(self, tokens: int) -> None:
-        super().__init__(
-            f"The request needs {tokens} tokens; the limit of tokens per minute was lowered below that since it was "
-            "accepted, so it can never run. Raise the limit and replay it, or shorten the input.",
-            field="tokens",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class PumpParts:
     """What the pump works with, all of one deployment."""
@@ -61,7 +48,7 @@ class PumpParts:
     store: JobStore
     publisher: Publisher
     sender: MessageSender
-    kinds: Mapping[str, JobKind]
+    kinds: Mapping[str, Kind]
     clock: ServerClock
 
 
@@ -155,7 +142,8 @@ class Pump:
         calls = await parts.pending.get(self._deployment, [p.job.id for p in end.placements] + _ids(end.oversized))
         await self._send(end.placements, calls, notify)
         for job in end.oversized:
-            await self._refuse(calls.get(job.id))
+            if (call := calls.get(job.id)) is not None:
+                await self._refuse(call, notify)
         outstanding = dict(planned["outstanding"])
         for placement in end.placements:
             second = str(int(placement.start_s))
@@ -164,7 +152,15 @@ class Pump:
         await parts.row.save({"policy": end.state, "outstanding": outstanding, "unheard": unheard})
         gone = [*(p.job.id for p in end.placements), *_ids(end.oversized)]
         await parts.pending.remove(self._deployment, gone)
-        log_event(logger, "pump_cycle", booked=len(end.placements), asked=len(jobs), heard=len(planned["reports"]))
+        log_event(
+            logger,
+            "pump_cycle",
+            deployment=self._deployment,
+            asked=len(jobs),
+            booked=len(end.placements),
+            sent=len(calls),
+            heard=len(planned["reports"]),
+        )
         return await self._pause(end.next_s, planned["next_due_s"])
 
     async def _pause(self, next_s: float | None, next_due_s: float | None) -> float | None:
@@ -193,10 +189,13 @@ class Pump:
         for queue, messages in by_queue.items():
             await self._parts.sender.send(queue, messages)
 
-    async def _refuse(self, call: PendingCall | None) -> None:
-        """A job whose call became larger than the quota, as the limits were lowered."""
-        record = await self._parts.store.get(call.kind, call.job_id) if call is not None else None
-        if call is None or record is None or record.state.final or record.booking != call.booking:
+    async def _refuse(self, call: PendingCall, notify: Notify) -> None:
+        """A call that became larger than the quota, as the limits were lowered."""
+        if call.instance is not None and call.event is not None:
+            await notify(call.instance, call.event, {"oversized": call.tokens})
+            return
+        record = await self._parts.store.get(call.kind, call.job_id)
+        if record is None or record.state.final or record.booking != call.booking:
             return
         await self._parts.publisher.end(await self._parts.publisher.failed(record, LimitLoweredError(call.tokens)))
 

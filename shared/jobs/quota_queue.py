@@ -11,17 +11,25 @@ from shared.quota.operations import OversizedRequestError
 
 
 class QuotaQueue:
-    """Lines calls up for one model deployment; the pump lets them through (shared/jobs/pump.py).
+    """Lines calls up for one model deployment; the pump lets them through (shared/jobs/pump.py). Implements Line.
 
     Args:
         deployment: None where no job may be lined up.
         limits: of the deployment.
+        setting: that names the deployment, for the error where it is missing.
     """
 
-    def __init__(self, pending: PendingCalls, deployment: str | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        pending: PendingCalls,
+        deployment: str | None,
+        limits: Limits,
+        setting: str = "AZURE_OPENAI_DEPLOYMENT_NAME",
+    ) -> None:
         self._deployment = deployment
         self._pending = pending
         self._limits = limits
+        self._setting = setting
 
     def fits(self, tokens: int) -> bool:
         """Whether a call of this size can ever be made."""
@@ -36,6 +44,15 @@ class QuotaQueue:
         if not self.fits(tokens):
             raise OversizedRequestError(tokens, self._limits.tpm)
 
+    def check_known(self) -> None:
+        """Refuse all calls where no deployment is set.
+
+        Raises:
+            ConfigurationError: names the setting.
+        """
+        if not self._deployment:
+            raise ConfigurationError(f"The setting {self._setting} is missing.", field="deployment")
+
     async def enqueue(self, records: Sequence[JobRecord]) -> None:
         """Add the next calls of these pending jobs; those that wait already stay where they are.
 
@@ -47,7 +64,6 @@ class QuotaQueue:
 
     async def put(self, calls: Sequence[PendingCall]) -> None:
         """As `enqueue`, for calls."""
-        if calls and self._deployment is None:
-            raise ConfigurationError("The setting AZURE_OPENAI_DEPLOYMENT_NAME is missing.", field="deployment")
-        if calls and self._deployment:
-            await self._pending.put(self._deployment, calls)
+        if calls:
+            self.check_known()
+            await self._pending.put(self._deployment or "", calls)

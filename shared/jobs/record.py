@@ -16,10 +16,9 @@ _MESSAGE_ID_LIMIT_CHARS = 128  # Service Bus quotas
 
 
 class JobState(StrEnum):
-    """pending -> admitted -> running -> succeeded | failed | cancelled."""
+    """pending -> running -> succeeded | failed | cancelled. What is admitted is no state, but a message on its way."""
 
     PENDING = "pending"
-    ADMITTED = "admitted"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,11 +11,11 @@ from shared.errors import (
     BookingMissedError,
     ConflictError,
     InvalidOutputError,
-    PermanentError,
     RateLimitedError,
     SluiceError,
 )
 from shared.jobs.booked_calls import BookedCall, BookedCalls
+from shared.jobs.faults import internal_error
 from shared.jobs.kinds import Draft, JobKind
 from shared.jobs.lifecycle import Begin, Fail, Ignore, Publish, Requeue, on_error, on_missed, on_ticket
 from shared.jobs.publisher import Publisher
@@ -24,7 +23,7 @@ from shared.jobs.quota_queue import QuotaQueue
 from shared.jobs.record import JobRecord
 from shared.jobs.store import JobStore
 from shared.messages import RunTicket
-from shared.model.client import ModelClient
+from shared.model.client import ModelService
 from shared.model.metering import MeteredModelClient
 from shared.resilience.retry import RetryPolicy
 from shared.storage.payloads import PayloadStore
@@ -34,12 +33,6 @@ from shared.telemetry.events import log_event
 _CONFLICT_LIMIT = 5
 
 logger = logging.getLogger(__name__)
-
-
-class InternalError(PermanentError):
-    """The code of this kind of job has a fault."""
-
-    code = "internal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +57,7 @@ class JobRunner:
         payloads: PayloadStore,
         publisher: Publisher,
         kinds: Mapping[str, JobKind],
-        model: ModelClient,
+        model: ModelService,
         queue: QuotaQueue,
         calls: BookedCalls,
         policy: RetryPolicy,
@@ -139,12 +132,7 @@ class JobRunner:
         except SluiceError as caught:
             error = caught
         except Exception as fault:
-            # Its text may quote the body, so only where it happened is logged.
-            frames = " < ".join(f"{f.name}:{f.lineno}" for f in reversed(traceback.extract_tb(fault.__traceback__)))
-            log_event(logger, "job_fault", level=logging.ERROR, job_id=record.job_id, where=frames)
-            error = InternalError(
-                f"The job's code failed with {type(fault).__name__}; the log event job_fault says where."
-            )
+            error = internal_error(fault, record.job_id)
         else:
             await call.ended(model)
             ended = await self._publisher.succeeded(_metered(record, model), result, model.model)

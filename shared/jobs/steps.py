@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shared.config import Queues
-from shared.jobs.kinds import Draft
+from shared.jobs.kinds import Draft, Kind
 from shared.model.client import ModelService
+
+PREPARED = "prepare"
+"""The name under which the outcome of `prepare` is kept."""
 
 type Outputs = Mapping[str, dict[str, Any]]
 """What was kept of finished steps, by the step's name."""
@@ -64,23 +66,25 @@ class StepJob:
     prefix: str
 
 
-class StepwiseKind(Protocol):
-    """One kind of job that takes several calls. Knows nothing of queues, orchestrations and bookings."""
+class StepwiseKind(Kind, Protocol):
+    """One kind of job that takes several calls. Knows nothing of queues, orchestrations and bookings.
 
-    name: str
-    queues: Queues
+    Attributes:
+        deployment: that its steps call where they name no other.
+    """
+
     deployment: str
 
-    def decode(self, body: bytes) -> Any:
-        """Read a request.
+    async def prepare(self, job: StepJob) -> dict[str, Any] | None:
+        """Heavy work before the first round, in the function that gets the run message.
+
+        Returns:
+            JSON to keep as the output PREPARED; None where there is nothing to prepare.
 
         Raises:
-            InvalidMessageError: says what is wrong, and in which field.
+            PermanentError: the job ends as failed for this reason.
+            TransientError: a later attempt may succeed.
         """
-        ...
-
-    def estimate(self, request: Any) -> int:
-        """Tokens of the largest call that the job is sure to make; intake refuses what can never be let through."""
         ...
 
     async def next_round(self, job: StepJob, outputs: Outputs) -> Round:

@@ -140,7 +140,11 @@ class CallSweep:
         if not row["RowKey"].startswith("p:"):
             return False  # what the pump remembers
         record = await self._store.get(row["kind"], row["job_id"])
-        return record is None or record.state is not JobState.PENDING or record.booking != row["booking"]
+        if record is None or record.state.final:
+            return True
+        if row.get("instance") is not None:  # the job runs, and its orchestration waits for this call
+            return False
+        return record.state is not JobState.PENDING or record.booking != row["booking"]
 
 
 class BlobSweep:

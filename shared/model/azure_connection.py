@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from openai import AsyncOpenAI
 
+type _Operation = Callable[..., Awaitable[Any]]
+
 TOKEN_SCOPE = "https://cognitiveservices.azure.com/.default"  # noqa: S105 - an address, no secret
 
 
 class AzureConnection:
-    """Sends chat completions. The arguments are those of AzureOpenAIService.
+    """Sends requests. The arguments are those of AzureOpenAIService.
 
     Raises:
         ConfigurationError: the endpoint isn't an address, or the key can't be a key.
@@ -48,7 +50,7 @@ class AzureConnection:
         self._provider: Callable[[], Awaitable[str]] | None = None
 
     async def send(self, body: Mapping[str, Any], before_send: Callable[[], None] | None = None) -> Completion:
-        """Make one request.
+        """Ask for a chat completion.
 
         Args:
             body: of the chat completions API; `model` is the deployment.
@@ -57,21 +59,57 @@ class AzureConnection:
         Raises:
             SluiceError: see openai_errors.py.
         """
+
+        def operation(sdk: "AsyncOpenAI") -> _Operation:
+            return sdk.chat.completions.with_raw_response.create
+
+        return parse_completion(*await self._send(operation, body, before_send, self._timeout_s))
+
+    async def send_audio(
+        self, form: Mapping[str, Any], before_send: Callable[[], None] | None, timeout_s: float
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """Ask for a transcription.
+
+        Args:
+            form: of the transcriptions API; `model` is the deployment.
+            before_send: see ModelClient.
+            timeout_s: longest time for the call.
+
+        Returns:
+            Body and headers of the answer.
+
+        Raises:
+            SluiceError: see openai_errors.py.
+        """
+
+        def operation(sdk: "AsyncOpenAI") -> _Operation:
+            return sdk.audio.transcriptions.with_raw_response.create
+
+        return await self._send(operation, {**form, "timeout": timeout_s}, before_send, timeout_s)
+
+    async def _send(
+        self,
+        operation: Callable[["AsyncOpenAI"], _Operation],
+        arguments: Mapping[str, Any],
+        before_send: Callable[[], None] | None,
+        timeout_s: float,
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """Make one request."""
         from shared.model.openai_errors import FOREIGN_ERRORS, sluice_error
 
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s):
                 # Looked up first: the SDK imports its parts when they are first used, which takes tenths of a second.
-                create = self._client().chat.completions.with_raw_response.create
+                call = operation(self._client())
                 if self._provider is not None:
                     await self._provider()  # kept until it expires, so that the SDK needn't wait for it
                 if before_send is not None:
                     before_send()
-                response = await create(**body)
+                response = await call(**arguments)
         except FOREIGN_ERRORS as error:
-            failure = sluice_error(error, body["model"])
+            failure = sluice_error(error, arguments["model"])
         else:
-            return parse_completion(response.content, response.headers)
+            return response.content, response.headers
         # Raised out here: as its context, the SDK's error would bring the prompt it quotes into tracebacks.
         raise failure
 

@@ -1,38 +1,30 @@
-"""Azure OpenAI: the main implementation of ModelClient."""
+"""Azure OpenAI: the main implementation of ModelService."""
 
 import asyncio
-import logging
-import re
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from shared.config import OpenAISettings, openai_settings
-from shared.errors import ConfigurationError, ContentFilteredError, SluiceError
+from shared.errors import ConfigurationError, ContentFilteredError
 from shared.model.azure_connection import AzureConnection
-from shared.model.client import ChatMessage, Completion
+from shared.model.azure_transcription import AudioFile, AzureTranscriber
+from shared.model.call_log import logged_call
+from shared.model.client import ChatMessage, Completion, Transcription
 from shared.model.openai_answers import REFUSAL
 from shared.model.prompts import format_prompt
+from shared.model.reasoning_models import ReasoningEffort, parameters_for
 from shared.model.token_budget import TokenClient, within_budget
 from shared.model.tokens import DEFAULT_MAX_TOKENS, estimate_request_tokens
 from shared.quota.token_client import TokenClient as HttpTokenClient
 from shared.resilience.retry import DEFAULT_POLICY, RetryPolicy, retry
-from shared.telemetry.events import FieldValue, log_event
 
 if TYPE_CHECKING:
     import httpx2
     from azure.core.credentials_async import AsyncTokenCredential
 
-# Microsoft, "Azure OpenAI reasoning models": these take `max_completion_tokens` for `max_tokens`, and no sampling
-# parameters. gpt-5-chat doesn't reason.
-_REASONING_MODEL = re.compile(r"o\d(?:-|$)|gpt-5(?!\S*chat)")
-_SAMPLING = {"temperature", "top_p", "frequency_penalty", "presence_penalty"}
-
-logger = logging.getLogger(__name__)
-
 
 class AzureOpenAIService:
-    """Makes chat completions on one Azure OpenAI resource. Implements ModelClient.
+    """Makes chat completions and transcriptions on one Azure OpenAI resource. Implements ModelService.
 
     An instance belongs to one event loop and is closed with `aclose` or `async with`.
 
@@ -56,6 +48,7 @@ class AzureOpenAIService:
         token_client: asked for tokens instead of a counter at `token_counter_url`; stays the caller's to close.
         policy: how often `send_prompt` tries.
         sleep: how `send_prompt` waits between.
+        transcription_timeout_s: longest time for one transcription: a long recording takes its time.
 
     Raises:
         ConfigurationError: no endpoint is given or set, it isn't an address, or the key can't be a key.
@@ -80,6 +73,7 @@ class AzureOpenAIService:
         token_client: TokenClient | None = None,
         policy: RetryPolicy = DEFAULT_POLICY,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        transcription_timeout_s: float = 300.0,
     ) -> None:
         found = settings or openai_settings()
         address = found.endpoint if endpoint is None else endpoint
@@ -94,6 +88,7 @@ class AzureOpenAIService:
             timeout_s=timeout_s or found.timeout_s,
             http_client=http_client,
         )
+        self._transcriber = AzureTranscriber(self._connection, app_id, transcription_timeout_s)
         self._model = model or found.deployment
         self._app_id = app_id
         known = {found.deployment: found.base_model} if found.deployment and found.base_model else {}
@@ -118,17 +113,15 @@ class AzureOpenAIService:
         stop: str | Sequence[str] | None = None,
         *,
         response_format: Mapping[str, Any] | None = None,
+        reasoning_effort: ReasoningEffort | None = None,
         before_send: Callable[[], None] | None = None,
     ) -> Completion:
-        """See ModelClient. Reasoning models are not sent the sampling parameters, which they reject.
+        """See ModelClient. No model is sent a parameter that its kind rejects (reasoning_models.py).
 
         Args:
             max_tokens: None means DEFAULT_MAX_TOKENS, so that every call has a known largest charge.
         """
-        deployment = model or self._model
-        if not deployment:
-            raise ConfigurationError("The call names no deployment, and there is no default.", field="model")
-        base_model = self._base_models.get(deployment, deployment)
+        deployment, base_model = self._called(model)
         max_tokens = DEFAULT_MAX_TOKENS if max_tokens is None else max_tokens
         body = {
             "model": deployment,
@@ -140,8 +133,9 @@ class AzureOpenAIService:
             "presence_penalty": presence_penalty,
             "stop": stop,
             "response_format": response_format,
+            "reasoning_effort": reasoning_effort,
         }
-        given = _for_model(base_model, {name: value for name, value in body.items() if value is not None})
+        given = parameters_for(base_model, {name: value for name, value in body.items() if value is not None})
         # In a thread: the first count builds the tokenizer, and a long prompt takes its time.
         tokens = await asyncio.to_thread(estimate_request_tokens, messages, max_tokens, base_model, response_format)
 
@@ -156,6 +150,22 @@ class AzureOpenAIService:
                 f"The {refuser} refuses to answer (deployment {deployment!r}, request id {completion.request_id})."
             )
         return completion
+
+    async def transcribe(
+        self,
+        audio: bytes,
+        filename: str,
+        *,
+        model: str | None = None,
+        language: str | None = None,
+        prompt: str | None = None,
+        before_send: Callable[[], None] | None = None,
+    ) -> Transcription:
+        """See TranscriptionClient. Without segments where the model knows no times (the gpt-4o-transcribe family)."""
+        deployment, base_model = self._called(model)
+        return await self._transcriber.transcribe(
+            AudioFile(audio, filename), deployment, base_model, language, prompt, before_send
+        )
 
     def format_prompt(
         self,
@@ -206,6 +216,13 @@ class AzureOpenAIService:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
+    def _called(self, model: str | None) -> tuple[str, str]:
+        """The deployment to call, and the model that it serves."""
+        deployment = model or self._model
+        if not deployment:
+            raise ConfigurationError("The call names no deployment, and there is no default.", field="model")
+        return deployment, self._base_models.get(deployment, deployment)
+
     def _budget(self, deployment: str) -> TokenClient | None:
         """Who grants tokens for this deployment: each has a quota of its own."""
         if self._token_client is not None or self._counter is None:
@@ -225,38 +242,12 @@ class AzureOpenAIService:
     async def _logged_call(
         self, body: Mapping[str, Any], estimated_tokens: int, before_send: Callable[[], None] | None
     ) -> Completion:
-        """One call with one event in the log: ids, numbers and codes only."""
-        started = time.monotonic()
-        outcome: dict[str, FieldValue] = {"reason": "interrupted"}
-        level = logging.INFO
-        try:
+        with logged_call(self._app_id, body["model"], estimated_tokens=estimated_tokens) as told:
             completion = await self._connection.send(body, before_send)
-            outcome = {
+            told |= {
                 "finish_reason": completion.finish_reason,
                 "input_tokens": completion.usage.input_tokens,
                 "output_tokens": completion.usage.output_tokens,
                 "request_id": completion.request_id,
             }
             return completion
-        except SluiceError as error:
-            outcome = {"reason": error.code}
-            level = logging.WARNING
-            raise
-        finally:
-            log_event(
-                logger,
-                "model_called",
-                level=level,
-                app_id=self._app_id,
-                deployment=body["model"],
-                estimated_tokens=estimated_tokens,
-                duration_s=round(time.monotonic() - started, 3),
-                **outcome,
-            )
-
-
-def _for_model(base_model: str, body: dict[str, Any]) -> dict[str, Any]:
-    if not _REASONING_MODEL.match(base_model):
-        return body
-    renamed = {"max_completion_tokens" if name == "max_tokens" else name: value for name, value in body.items()}
-    return {name: value for name, value in renamed.items() if name not in _SAMPLING}

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypedDict
 
+from shared.model.reasoning_models import ReasoningEffort
+
 
 class ChatMessage(TypedDict):
     """One message of a conversation, in the form of the chat completions API."""
@@ -99,13 +101,16 @@ class ModelClient(Protocol):
         stop: str | Sequence[str] | None = None,
         *,
         response_format: Mapping[str, Any] | None = None,
+        reasoning_effort: ReasoningEffort | None = None,
         before_send: Callable[[], None] | None = None,
     ) -> Completion:
         """Make one call: one physical request, never repeated.
 
         Args:
             model: the deployment; None means the client's own default.
+            max_tokens: longest output. Of reasoning models it holds what they think, too.
             response_format: as in the chat completions API, for example a JSON schema.
+            reasoning_effort: for reasoning models; others don't get it.
             before_send: called when all is ready and the request leaves; what it raises keeps the request from leaving.
 
         Raises:

@@ -42,7 +42,7 @@ _HINTS = {
     "unsupported_parameter": "Set AZURE_OPENAI_BASE_MODEL where the deployment's name isn't that of its model.",
     "unsupported_value": "Set AZURE_OPENAI_BASE_MODEL where the deployment's name isn't that of its model.",
     "invalid_json_schema": "Structured output doesn't take this output schema.",
-    "OperationNotSupported": "This deployment's model is not a chat model.",
+    "OperationNotSupported": "This deployment's model is of another kind: chat and transcription need one each.",
 }
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,80}")
 
@@ -62,7 +62,7 @@ def sluice_error(error: Exception, deployment: str) -> SluiceError:
         case APIStatusError():
             return _status_error(error, deployment)
         case APIResponseValidationError():
-            return ModelUnavailableError(f"The endpoint's answer is not a chat completion (deployment {deployment!r}).")
+            return ModelUnavailableError(f"The answer isn't what was asked for (deployment {deployment!r}).")
         case AzureError():
             return AccessDeniedError(
                 f"There is no Entra token for the endpoint ({type(error).__name__}). In Azure, give the app a managed "

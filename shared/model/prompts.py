@@ -59,8 +59,12 @@ def fence(text: str) -> str:
     The text can't close its fence: what looks like a marker in it, in any case and spacing, gets square brackets. A
     fence is no proof against prompt injection: answers are to be checked all the same.
     """
-    inside = _MARKER.sub(lambda found: "[[[" if found["gap"] is None else f"{found['gap']}]]]", f"DATA\n{text}\nDATA")
-    return f"<<<{inside}>>>"
+    return f"<<<{without_markers(f'DATA\n{text}\nDATA')}>>>"
+
+
+def without_markers(text: str) -> str:
+    """Text that stays outside of fences, such as a task, and so mustn't look like one: see `fence`."""
+    return _MARKER.sub(lambda found: "[[[" if found["gap"] is None else f"{found['gap']}]]]", text)
 
 
 def _render(prompt: str, template: str, values: Mapping[str, object]) -> str:

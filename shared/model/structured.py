@@ -1,18 +1,17 @@
 """Structured output: what is asked of the endpoint, and what is accepted of its answers."""
 
 import json
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError, best_match
-from referencing import Registry
+from jsonschema.exceptions import ValidationError, best_match
 from referencing.exceptions import Unresolvable
 
 from shared.errors import ConfigurationError, InvalidOutputError
 from shared.model.client import ChatMessage
 from shared.model.strict_schema import check_strict_name, check_strict_schema
+from shared.model.tokens import DEFAULT_MODEL, count_message_tokens
+from shared.model.validators import PatternTimeoutError, validator_for
 
 # Of a keyword's value, what an error text shows at most (an enum may have hundreds of values).
 _SHOWN_CHARS = 200
@@ -32,19 +31,26 @@ def response_format_for(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": dict(schema)}}
 
 
-def parse_output(text: str, schema: Mapping[str, Any], finish_reason: str = "stop") -> dict[str, Any]:
+def parse_output(
+    text: str,
+    schema: Mapping[str, Any],
+    finish_reason: str = "stop",
+    *,
+    prepare: Callable[[Any], Any] = lambda value: value,
+) -> dict[str, Any]:
     """Read a model's answer. The whole answer must be one JSON object that fits the schema.
 
     Args:
         schema: JSON schema, draft 2020-12; references only within itself. May demand more than strict mode can.
         finish_reason: of the completion.
+        prepare: changes the JSON before it is checked.
 
     Raises:
         InvalidOutputError: `field` is the JSON path at fault; the text says what was expected there and never quotes
             the answer, which is in `output`.
         ConfigurationError: the schema itself is wrong.
     """
-    validator = _validator(json.dumps(schema, sort_keys=True))
+    validator = validator_for(schema)
     if finish_reason == "length":
         raise InvalidOutputError(
             "The answer was cut off at max_tokens, so it isn't complete JSON: allow more tokens or ask for less.",
@@ -53,11 +59,17 @@ def parse_output(text: str, schema: Mapping[str, Any], finish_reason: str = "sto
         )
     try:
         value = json.loads(text, parse_constant=_reject_constant)
-        json.dumps(value, ensure_ascii=False).encode()  # "\ud800" in JSON is no character: it can't be stored
+        # "\ud800" in JSON is no character, and 1e999 no number: they can't be stored.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        value = prepare(value)
         violation = best_match(validator.iter_errors(value))
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise InvalidOutputError(f"The answer isn't valid JSON{where}.", field="$", output=text) from None
+    except PatternTimeoutError:
+        raise InvalidOutputError(
+            "The answer can't be checked: a pattern of the schema takes too long.", field="$", output=text
+        ) from None
     except Unresolvable as error:
         raise ConfigurationError(f"The output schema refers to {error.ref!r}, which isn't in it.") from None
     if violation is not None:
@@ -79,15 +91,9 @@ def repair_messages(messages: Sequence[ChatMessage], output: str, error: str) ->
     return [*messages, {"role": "assistant", "content": output}, {"role": "user", "content": mend}]
 
 
-@lru_cache(maxsize=64)
-def _validator(schema_json: str) -> Draft202012Validator:
-    schema = json.loads(schema_json)
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise ConfigurationError(f"The output schema is wrong at {error.json_path}: {error.message}.") from None
-    # An empty registry: the default one would fetch references over the network.
-    return Draft202012Validator(schema, registry=Registry())
+def estimate_repair_tokens(output: str, error: str, model: str = DEFAULT_MODEL) -> int:
+    """What the endpoint charges for a repair beyond what it charges for the call that was answered with `output`."""
+    return count_message_tokens(repair_messages([], output, error), model)
 
 
 def _reject_constant(name: str) -> NoReturn:

@@ -123,7 +123,7 @@ class Round:
     """How a cycle ended.
 
     Attributes:
-        placements: jobs to mark as admitted, and to send.
+        placements: calls to send.
         oversized: jobs that can never run: they fail with OversizedRequestError.
         freeze: to be stored where the workers read it, if it changed.
         next_s: when the next cycle begins; None to end, as nothing waits.

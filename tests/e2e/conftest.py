@@ -42,19 +42,19 @@ class System:
                     ServiceBusMessage(body, message_id=job_id, application_properties=properties, **envelope)
                 )
 
-    async def ledger(self, job_ids: Sequence[str], *, timeout_s: float = 90.0) -> Ledger:
+    async def ledger(self, job_ids: Sequence[str], *, timeout_s: float = 90.0, kind: str = "feedback") -> Ledger:
         """Wait for the jobs to end and take stock."""
-        return await settle_ledger(self.env, "feedback", job_ids, timeout_s=timeout_s)
+        return await settle_ledger(self.env, kind, job_ids, timeout_s=timeout_s)
 
-    async def outcomes(self, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    async def outcomes(self, job_ids: Sequence[str], kind: str = "feedback") -> dict[str, dict[str, Any]]:
         """Wait for the jobs to end, check that each ended once, and return their outcomes."""
-        ledger = await self.ledger(job_ids)
+        ledger = await self.ledger(job_ids, kind=kind)
         assert ledger.balanced, ledger.summary()
         backend: Backend = await connect(Settings.from_env(self.env))
         try:
             found = {}
             for job_id in job_ids:
-                record = await backend.store.get("feedback", job_id)
+                record = await backend.store.get(kind, job_id)
                 assert record is not None
                 data = await backend.failed_jobs.outcome(record)
                 found[job_id] = json.loads(data or b"null")

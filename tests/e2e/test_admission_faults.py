@@ -117,6 +117,7 @@ async def test_reports_that_come_twice_change_little(system: Site, backend: Back
     assert (await system.status())["used_tokens"] <= before + 2 * 5_000 + 11 * JOB_TOKENS
 
 
+@pytest.mark.accept
 async def test_limits_can_be_lowered_while_jobs_run(system: Site, record_property: Record) -> None:
     """The endpoint enforces the lower limit, too: if one call were let through that doesn't fit, it would say 429."""
     # By its pace, this quota books no more than 92 of the jobs at once.

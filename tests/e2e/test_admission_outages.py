@@ -23,7 +23,9 @@ def counted_from_here(system: Site) -> None:
     system.control("POST", "reset")
 
 
-@pytest.mark.parametrize("away_s", [10, pytest.param(30, marks=[pytest.mark.accept, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("away_s", [10, 30])
+@pytest.mark.accept
+@pytest.mark.timeout(600)
 async def test_storage_away_loses_nothing(system: Site, away_s: int, record_property: Record) -> None:
     ids = await asyncio.to_thread(system.jobs, 60)
     await asyncio.to_thread(system.until_charged, 5 * JOB_TOKENS)

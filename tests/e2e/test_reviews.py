@@ -41,6 +41,7 @@ def test_reviews_end_once_and_sentiment_agrees_as_often_as_vaders(
     assert ours >= theirs
 
 
+@pytest.mark.accept
 def test_every_sample_comment_gets_a_result(tmp_path: Path) -> None:
     outcomes = _through_the_stack(tmp_path, SAMPLES)
     rows = [json.loads(line) for line in SAMPLES.read_text(encoding="utf-8").splitlines()]

@@ -72,11 +72,12 @@ class MemoryJobStore:
 class MemoryBlobs:
     """A BlobStore."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "memory") -> None:
+        self.name = name
         self.blobs: dict[str, bytes] = {}
         self.failing = False
 
-    async def write(self, name: str, data: bytes) -> None:
+    async def write(self, name: str, data: bytes, content_type: str | None = None) -> None:
         if self.failing:
             raise StorageError("Blobs are away.")
         self.blobs[name] = data
@@ -89,6 +90,11 @@ class MemoryBlobs:
         if max_bytes is not None and len(self.blobs[name]) > max_bytes:
             raise InvalidMessageError(f"The blob {name} is too large.")
         return self.blobs[name]
+
+    async def read_if_there(self, name: str) -> bytes | None:
+        if self.failing:
+            raise StorageError("Blobs are away.")
+        return self.blobs.get(name)
 
     async def remove(self, name: str) -> bool:
         if self.failing:

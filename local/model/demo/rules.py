@@ -146,7 +146,7 @@ class DemoValues:
         found = min(telling, len(self._elements(field)))
         return max(least, min(most, found))
 
-    def element(self, index: int) -> "DemoValues":
+    def element(self, field: Field, index: int) -> "DemoValues":  # noqa: ARG002 - any array is about the same text
         return _ElementValues(self._reading, self._instructions, index)
 
     def _elements(self, field: Field) -> Sequence[Any]:

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from local.model.engines.protocol import Segment, Transcript, UnreadableAudioError
+from local.model.engines.protocol import AudioTooShortError, Segment, Transcript, UnreadableAudioError
 
 _RATE_HZ = 16_000
 _DECODE_LIMIT_S = 120
+_LEAST_S = 0.1
 
 
 class SpeechToText:
@@ -29,18 +30,34 @@ class SpeechToText:
         threads = max(1, (os.cpu_count() or 2) - 1)
         self._model = WhisperModel(str(weights), device="cpu", compute_type="int8", cpu_threads=threads)
 
-    def transcribe(self, audio: bytes) -> Transcript:
+    def transcribe(self, audio: bytes, prompt: str | None = None) -> Transcript:
         """Transcribe a file of any kind that FFmpeg reads.
 
+        Args:
+            prompt: what was said before, or words to expect.
+
         Raises:
-            UnreadableAudioError: FFmpeg finds no audio in it.
+            UnreadableAudioError: FFmpeg finds no audio in it, or less than a tenth of a second.
         """
         samples = decode(audio)
-        segments, _ = self._model.transcribe(samples, language="en", beam_size=1)
-        return Transcript(
-            segments=tuple(Segment(s.start, s.end, s.text.strip()) for s in segments),
-            duration_s=len(samples) / _RATE_HZ,
+        if len(samples) < _LEAST_S * _RATE_HZ:
+            raise AudioTooShortError("Audio file is too short. Minimum audio length is 0.1 seconds.")
+        heard, _ = self._model.transcribe(samples, language="en", beam_size=1, initial_prompt=prompt)
+        segments = tuple(
+            Segment(
+                start_s=s.start,
+                end_s=s.end,
+                text=s.text,
+                seek=s.seek,
+                tokens=s.tokens,
+                temperature=s.temperature,
+                avg_logprob=s.avg_logprob,
+                compression_ratio=s.compression_ratio,
+                no_speech_prob=s.no_speech_prob,
+            )
+            for s in heard
         )
+        return Transcript(segments, len(samples) / _RATE_HZ)
 
 
 def decode(audio: bytes) -> NDArray[np.float32]:

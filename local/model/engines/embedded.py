@@ -6,9 +6,11 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from local.model.demo.material import Material
 from local.model.demo.reading import Reading, Tools
 from local.model.demo.rules import DemoValues
 from local.model.demo.speech import SpeechToText
+from local.model.demo.task_values import TaskValues
 from local.model.demo.texts import content_text, user_text
 from local.model.engines.protocol import ChatCall, ChatResult, Transcript
 from local.model.schema_filler import fill
@@ -42,27 +44,28 @@ class EmbeddedEngine:
         vectors = await asyncio.get_running_loop().run_in_executor(self._threads, self._tools.embedder.embed, texts)
         return [[float(number) for number in row] for row in vectors]
 
-    async def transcribe(self, audio: bytes) -> Transcript:
+    async def transcribe(self, audio: bytes, prompt: str | None = None) -> Transcript:
         """See Engine. English only."""
-        return await asyncio.get_running_loop().run_in_executor(self._speech_thread, self._transcribe, audio)
+        return await asyncio.get_running_loop().run_in_executor(self._speech_thread, self._transcribe, audio, prompt)
 
     async def close(self) -> None:
         """See Engine."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._speech_thread.shutdown(wait=False, cancel_futures=True)
 
-    def _transcribe(self, audio: bytes) -> Transcript:
+    def _transcribe(self, audio: bytes, prompt: str | None) -> Transcript:
         if self._speech is None:
             self._speech = SpeechToText()
-        return self._speech.transcribe(audio)
+        return self._speech.transcribe(audio, prompt)
 
     def _answer(self, call: ChatCall) -> str:
-        text = user_text(call.messages)
-        reading = Reading(text, self._tools)
+        reading = Reading(user_text(call.messages), self._tools)
         kind = (call.response_format or {}).get("type", "text")
         if call.response_format and kind == "json_schema":
             schema = call.response_format["json_schema"].get("schema", {})
-            values = DemoValues(reading, _instructions(call))
+            material, instructions = Material.of(call.messages), _instructions(call)
+            task = TaskValues(material, instructions, self._tools) if material else None
+            values = task or DemoValues(reading, instructions)
             return json.dumps(fill(schema, values), ensure_ascii=False)
         answer = _extracted(reading, call)
         return json.dumps({"answer": answer}, ensure_ascii=False) if kind == "json_object" else answer

@@ -39,7 +39,7 @@ class FixedValues(Values):
         return max(least, min(1, most))
 
     @override
-    def element(self, index: int) -> "FixedValues":
+    def element(self, field: Field, index: int) -> "FixedValues":
         return self
 
 
@@ -65,9 +65,9 @@ class InstantEngine(Engine):
         return [_direction(text) for text in texts]
 
     @override
-    async def transcribe(self, audio: bytes) -> Transcript:
+    async def transcribe(self, audio: bytes, prompt: str | None = None) -> Transcript:
         """See Engine."""
-        return Transcript((Segment(0.0, 1.0, _TEXT),), 1.0)
+        return Transcript((Segment(0.0, 1.0, f" {_TEXT}"),), 1.0)
 
     @override
     async def close(self) -> None:

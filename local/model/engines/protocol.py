@@ -47,11 +47,23 @@ class ChatResult:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of transcribed speech; times in seconds from the start."""
+    """A stretch of transcribed speech; times in seconds from the start.
+
+    Attributes:
+        text: with the space before it, where the language has spaces.
+        seek: hundredths of a second where the piece of audio begins that the model looked at.
+        tokens, temperature, avg_logprob, compression_ratio, no_speech_prob: as Whisper reports them.
+    """
 
     start_s: float
     end_s: float
     text: str
+    seek: int = 0
+    tokens: Sequence[int] = ()
+    temperature: float = 0.0
+    avg_logprob: float = 0.0
+    compression_ratio: float = 1.0
+    no_speech_prob: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +76,7 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        return " ".join(segment.text for segment in self.segments)
+        return "".join(segment.text for segment in self.segments).strip()
 
 
 class EngineStartError(RuntimeError):
@@ -73,6 +85,10 @@ class EngineStartError(RuntimeError):
 
 class UnreadableAudioError(ValueError):
     """The file can't be decoded as audio."""
+
+
+class AudioTooShortError(UnreadableAudioError):
+    """The file holds less than a tenth of a second."""
 
 
 class UpstreamError(Exception):
@@ -107,9 +123,12 @@ class Engine(Protocol):
         """One normalised embedding a text."""
         ...
 
-    async def transcribe(self, audio: bytes) -> Transcript:
-        """Raises:
-        UnreadableAudioError: see there.
+    async def transcribe(self, audio: bytes, prompt: str | None = None) -> Transcript:
+        """Args:
+            prompt: what was said before, or words to expect.
+
+        Raises:
+            UnreadableAudioError: see there.
         """
         ...
 

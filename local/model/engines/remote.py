@@ -55,9 +55,9 @@ class RemoteEngine:
         """See Engine."""
         return await self._other.embed(texts)
 
-    async def transcribe(self, audio: bytes) -> Transcript:
+    async def transcribe(self, audio: bytes, prompt: str | None = None) -> Transcript:
         """See Engine."""
-        return await self._other.transcribe(audio)
+        return await self._other.transcribe(audio, prompt)
 
     async def close(self) -> None:
         """See Engine."""

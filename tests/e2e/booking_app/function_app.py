@@ -18,7 +18,9 @@ def conversation(context: df.DurableOrchestrationContext) -> Generator[Any, Any,
     """As many calls as it is asked for, one after the other."""
     answers = []
     for number in range(context.get_input()["calls"]):
-        call = WaitingCall("conversation", context.instance_id, tokens=100, app_id="talk", priority="high")
+        call = WaitingCall(
+            "gpt-4o-mini", "conversation", context.instance_id, tokens=100, app_id="talk", priority="high"
+        )
         answers.append((yield from booked_call(context, "ask", f"question {number}", call)))
     return answers
 
@@ -39,7 +41,7 @@ async def ask(order: dict) -> dict:  # type: ignore[type-arg]
         return await model.chat_completion(messages, max_tokens=20)
 
     try:
-        completion = await found.calls.make(RunTicket(**order["ticket"]), found.model, step)
+        completion = await found.chat.calls.make(RunTicket(**order["ticket"]), found.chat.model, step)
     except BookingMissedError:
         return {"missed": True}
     return {"asked": order["request"], "tokens": completion.usage.total_tokens}

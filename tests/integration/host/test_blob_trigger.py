@@ -71,7 +71,7 @@ async def test_a_failing_blob_is_tried_again_and_then_becomes_poison(
         raise FunctionFailedError("no")
 
     container = await blobs.create_container("bad")
-    await container.upload_blob("blob", b"x")
+    blob = await container.upload_blob("blob", b"x")
     invoker = RecordingInvoker(fail)
     poison = queues.get_queue_client("webjobs-blobtrigger-poison")
     async with running(polling(storage, invoker, host_id, path="bad/{name}")):
@@ -83,7 +83,7 @@ async def test_a_failing_blob_is_tried_again_and_then_becomes_poison(
         "BlobType": "Block",
         "ContainerName": "bad",
         "BlobName": "blob",
-        "ETag": json.loads(value(invoker.begun[0], "Properties").value)["ETag"],
+        "ETag": (await blob.get_blob_properties()).etag,
     }
     assert len(invoker.begun) == 3
 

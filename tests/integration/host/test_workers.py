@@ -87,9 +87,11 @@ async def stopped_listening(host: RunningHost) -> None:
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", host.port)
+                writer.close()
             except ConnectionRefusedError:
                 return
-            writer.close()
+            except ConnectionResetError:
+                pass  # it stopped in this moment
             await asyncio.sleep(0.01)
 
 

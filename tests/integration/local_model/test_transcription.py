@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openai import AsyncAzureOpenAI, BadRequestError, RateLimitError
+from openai import APIStatusError, AsyncAzureOpenAI, BadRequestError, RateLimitError
 
 from tests.integration.local_model.conftest import azure_client, v1_client
 from tests.support.model import PROJECT_ROOT, ModelServer
@@ -18,12 +18,12 @@ DATA = Path(os.environ.get("SLUICE_TEST_DATA", PROJECT_ROOT.parent / "shared" / 
 SPEECH = DATA / "audio" / "jfk.flac"
 
 
-def tone() -> bytes:
-    """One second of 440 Hz as a WAV file."""
+def tone(length_s: float = 1.0) -> bytes:
+    """440 Hz as a WAV file."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
-        samples = (int(9000 * math.sin(2 * math.pi * 440 * i / 8000)) for i in range(8000))
+        samples = (int(9000 * math.sin(2 * math.pi * 440 * i / 8000)) for i in range(round(8000 * length_s)))
         file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
     return buffer.getvalue()
 
@@ -58,7 +58,17 @@ async def test_all_formats(embedded_server: ModelServer) -> None:
     assert not words or "-->" in answers["srt"]
     verbose = answers["verbose_json"]
     assert verbose.duration == pytest.approx(length, abs=0.1)
-    assert " ".join(segment.text for segment in verbose.segments) == verbose.text
+    assert verbose.language == "english"
+    assert verbose.usage.seconds == math.ceil(verbose.duration)
+    assert "".join(segment.text for segment in verbose.segments).strip() == verbose.text
+    for number, segment in enumerate(verbose.segments):
+        assert (segment.id, segment.text[0]) == (number, " ")
+        assert segment.end > segment.start
+        assert segment.tokens
+        assert segment.avg_logprob < 0
+        assert 0 <= segment.no_speech_prob <= 1
+        assert segment.compression_ratio > 0
+        assert (segment.seek, segment.temperature) >= (0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +77,10 @@ async def test_all_formats(embedded_server: ModelServer) -> None:
         (("speech.txt", b"text"), {}, "Invalid file format"),
         (("speech.wav", b"no audio at all"), {}, "could not be decoded"),
         (("speech.wav", b""), {}, "could not be decoded"),
+        (("speech.wav", tone(0.05)), {}, "too short"),
         (("speech.wav", tone()), {"temperature": 7}, "'temperature'"),
+        (("speech.wav", tone()), {"language": "english"}, "Invalid language 'english'"),
+        (("speech.wav", tone()), {"model": "gpt-4o-transcribe", "response_format": "verbose_json"}, "not compatible"),
     ],
 )
 async def test_refusals(
@@ -75,7 +88,39 @@ async def test_refusals(
 ) -> None:
     async with azure_client(embedded_server) as client:
         with pytest.raises(BadRequestError, match=message):
-            await client.audio.transcriptions.create(model="whisper", file=file, **options)
+            await client.audio.transcriptions.create(**{"model": "whisper", "file": file, **options})
+
+
+async def test_other_models_bill_by_tokens(embedded_server: ModelServer) -> None:
+    async with azure_client(embedded_server) as client:
+        answer = await client.audio.transcriptions.create(model="gpt-4o-transcribe", file=("tone.wav", tone()))
+
+    usage: Any = answer.usage
+    assert (usage.type, usage.input_tokens) == ("tokens", 10)
+    assert usage.total_tokens == usage.input_tokens + usage.output_tokens
+
+
+async def test_a_prompt_is_heeded(embedded_server: ModelServer) -> None:
+    file, words, _ = recording()
+    async with azure_client(embedded_server) as client:
+        answer = await client.audio.transcriptions.create(
+            model="whisper", file=file, prompt="AND SO, ALL WORDS ARE WRITTEN IN CAPITAL LETTERS. LIKE THIS."
+        )
+
+    assert not words or words.upper() in answer.text
+
+
+@pytest.mark.parametrize(("room", "refused"), [(2_000, False), (0, True)])
+async def test_the_limit_is_for_the_whole_body(instant_server: ModelServer, room: int, refused: bool) -> None:
+    file = ("large.wav", bytes(25 * 1024 * 1024 - room))
+    async with azure_client(instant_server) as client:
+        call = client.audio.transcriptions.create(model="whisper", file=file)
+        if not refused:
+            await call
+            return
+        with pytest.raises(APIStatusError, match=r"413: Maximum content size limit \(26214400\) exceeded") as caught:
+            await call
+        assert caught.value.status_code == 413
 
 
 async def test_requests_are_limited(instant_server: ModelServer, azure: AsyncAzureOpenAI) -> None:

@@ -117,7 +117,7 @@ def test_a_second_sigterm_does_not_wait(programs: Programs) -> None:
     process.send_signal(signal.SIGTERM)
     assert ended(process)[0] == -signal.SIGTERM
     assert time.monotonic() - began_s < 3
-    assert programs.left()
+    assert programs.left(), "nothing is lost"
 
 
 def test_an_app_that_handles_sigterm_is_left_alone(programs: Programs) -> None:

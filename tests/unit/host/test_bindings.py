@@ -49,7 +49,7 @@ def test_a_function_gets_its_bindings_with_names_resolved() -> None:
         ),
         ([{**TIMER, "schedule": "x"}, {"direction": "IN", "type": "sql", "name": "q"}], "input binding type 'sql'"),
         ([{"direction": "OUT", "type": "http", "name": "$return"}], "it has no trigger"),
-        ([{**TIMER, "schedule": "x", "properties": {"SupportsDeferredBinding": True}}], "SDK type binding"),
+        ([{**TIMER, "schedule": "x", "properties": {"SupportsDeferredBinding": True}}], "supports for blobs only"),
     ],
 )
 def test_a_function_that_cannot_start_says_why_and_others_run(bindings: list[dict[str, Any]], says: str) -> None:
@@ -57,6 +57,13 @@ def test_a_function_that_cannot_start_says_why_and_others_run(bindings: list[dic
     failed, other = build(indexed("bad", *bindings), indexed("good", fine))
     assert (failed.state, other.state) == ("failed", "ready")
     assert says in failed.error
+
+
+def test_a_blob_may_be_wanted_as_a_reference_only() -> None:
+    blob = {"direction": "IN", "type": "blob", "name": "b", "path": "c/x"}
+    other = {**TIMER, "schedule": "x", "properties": {"SupportsDeferredBinding": False}}
+    (found,) = build(indexed("tick", {**blob, "properties": {"SupportsDeferredBinding": True}}, other))
+    assert found.state == "ready"
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from azure.storage.blob import BlobProperties
+from azure.storage.blob import BlobProperties, BlobType
 from hypothesis import given
 from hypothesis import strategies as st
 
 from local.host.bindings import BindingError
 from local.host.blob_eventgrid import blob_message, validation_code
-from local.host.blob_listener import blob_invocation
+from local.host.blob_invocation import blob_invocation, content_value
 from local.host.blob_message import BlobMessage
 from local.host.blob_polling import PollingBlobListener
 from local.host.blob_trigger import create_listener
@@ -90,7 +90,15 @@ def test_placeholders_and_json_properties_are_metadata() -> None:
 def _invocation(content: bytes, placeholders: dict[str, str] | None = None, **trigger: Any) -> Any:
     function = Function("f", "f", {"name": "blob", "type": "blobTrigger", **trigger}, (), ())
     properties = BlobProperties(name="n", container="c")
-    return blob_invocation(function, "http://x/c/n", properties, content, placeholders or {})
+    properties.blob_type, properties.etag = BlobType.PAGEBLOB, '"0x1"'
+    value = content_value(function.trigger, content)
+    return blob_invocation(function, "http://x/c/n", properties, value, placeholders or {})
+
+
+def test_the_properties_of_a_blob_have_no_etag_as_in_the_cloud() -> None:
+    properties = json.loads(_invocation(b"").metadata["Properties"].value)
+    assert properties["ETag"] == {}
+    assert (properties["BlobType"], properties["TagCount"], properties["ContentHash"]) == (1, 0, None)
 
 
 @pytest.mark.parametrize(

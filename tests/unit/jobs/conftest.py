@@ -124,7 +124,7 @@ def system() -> System:
     publisher = Publisher(store, payloads, sender, kinds, clock)
     pending, reports = MemoryPending(sender, "run"), MemoryReports()
     queue = QuotaQueue(pending, "gpt", Limits(tpm=TPM, rpm=600))
-    intake = Intake(store, payloads, publisher, queue, kinds, clock)
+    intake = Intake(store, payloads, publisher, {"stub": queue}, kinds, clock)
     policy = RetryPolicy(max_attempts=5)
 
     async def sleep(delay_s: float) -> None:
@@ -134,7 +134,7 @@ def system() -> System:
     server_clock = ServerClock(pending.touch, lambda: built.now.timestamp())
     calls = BookedCalls(reports, server_clock, sleep)
     runner = JobRunner(store, payloads, publisher, kinds, StubModel(), queue, calls, policy, MAX_THROTTLES, clock)
-    failed_jobs = FailedJobs(store, payloads, publisher, intake, queue, kinds, clock)
+    failed_jobs = FailedJobs(store, payloads, publisher, intake, {"stub": queue}, kinds, clock)
     built = System(store, blobs, claims, sender, pending, reports, kind, intake, runner, failed_jobs)
     random.seed(1)
     return built

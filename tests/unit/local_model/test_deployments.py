@@ -107,6 +107,7 @@ def test_changes_reach_the_deployments_they_name() -> None:
     [
         ("gpt-4o-mini", {"chat"}),
         ("gpt-4o-transcribe", {"transcription"}),
+        ("gpt-transcribe", {"transcription"}),
         ("whisper-1", {"transcription"}),
         ("text-embedding-3-small", {"embeddings"}),
         ("my-model", {"chat", "embeddings", "transcription"}),

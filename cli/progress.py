@@ -1,0 +1,64 @@
+"""How far jobs of several calls are, as the running app tells."""
+
+from typing import Any
+
+import aiohttp
+from rich.markup import escape
+from rich.table import Table
+
+from shared.config import AppAccess
+
+_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_BAR = 12
+
+
+async def running_jobs(access: AppAccess, kind: str) -> list[dict[str, Any]]:
+    """The jobs of a kind that run now; none where the app can't be asked: progress is a convenience."""
+    if access.url is None:
+        return []
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            session.get(f"{access.url}/api/progress/{kind}", headers=await _headers(access)) as response,
+        ):
+            if response.status != 200:
+                return []
+            jobs: list[dict[str, Any]] = (await response.json())["jobs"]
+            return jobs
+    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError):
+        return []
+
+
+def progress_table(jobs: list[dict[str, Any]]) -> Table:
+    """For people: a line a job."""
+    table = Table.grid(padding=(0, 2))
+    for job in jobs:
+        percent = int(job.get("percent", 0))
+        done = round(_BAR * percent / 100)
+        table.add_row(
+            escape(str(job.get("job_id"))),
+            f"[green]{'█' * done}[/][dim]{'░' * (_BAR - done)}[/] {percent:3d} %",
+            f"step {job.get('step', 1)} of {job.get('of', '?')}",
+            f"[dim]{escape(str(job.get('doing', 'beginning')))}[/]",
+        )
+    return table
+
+
+def progress_line(jobs: list[dict[str, Any]]) -> str:
+    """In short: the job that has been running longest."""
+    if not jobs:
+        return ""
+    job = jobs[0]
+    others = f" (and {len(jobs) - 1} more)" if len(jobs) > 1 else ""
+    return f"{job.get('doing', 'beginning')}, step {job.get('step', 1)} of {job.get('of', '?')}{others}"
+
+
+async def _headers(access: AppAccess) -> dict[str, str]:
+    headers = {"x-functions-key": access.function_key} if access.function_key else {}
+    if access.resource_uri is not None:
+        from azure.identity.aio import DefaultAzureCredential
+
+        async with DefaultAzureCredential() as credential:
+            token = await credential.get_token(f"{access.resource_uri}/.default")
+        headers["Authorization"] = f"Bearer {token.token}"
+    return headers

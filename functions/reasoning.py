@@ -1,0 +1,26 @@
+"""Runs reasoning jobs."""
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from shared.config import reasoning_queues
+
+bp = df.Blueprint()
+
+
+@bp.function_name("reasoning_run")
+@bp.service_bus_queue_trigger(
+    arg_name="message",
+    queue_name=reasoning_queues().run,
+    connection="ServiceBusConnection",
+    data_type=func.DataType.BINARY,
+)
+@bp.durable_client_input(client_name="client")
+async def reasoning_run(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
+    """Start the orchestration of one reasoning job."""
+    from functions.steps import start_steps
+    from shared.bootstrap import services
+    from shared.messages import RunTicket
+
+    if (record := await (await services()).jobs.begin(RunTicket.decode(message.get_body()))) is not None:
+        await start_steps(client, record)

@@ -1,0 +1,148 @@
+"""Job store, payloads and queues: what the command line needs, and the app besides."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from shared.bootstrap.kinds import (
+    CLAIM_CHECK_CONTAINER,
+    PAYLOAD_CONTAINER,
+    feedback_kind,
+    lines_of,
+    quota_queues,
+    stepwise_kinds,
+)
+from shared.config import Settings
+from shared.jobs.failures import FailedJobs
+from shared.jobs.forget import Forgetting
+from shared.jobs.intake import Intake
+from shared.jobs.kinds import JobKind, Kind
+from shared.jobs.lines import Line
+from shared.jobs.pending import PendingTable
+from shared.jobs.publisher import Publisher
+from shared.jobs.record import partitions
+from shared.jobs.retention import BookmarkRow, Retention, Sweep
+from shared.jobs.steps import StepwiseKind
+from shared.jobs.store import JobStore, TableJobStore
+from shared.jobs.sweeps import BlobSweep, CallSweep, FailureSweep, JobSweep, keep_claim_check, keep_payload
+from shared.messaging.sender import MessageSender, ServiceBusMessageSender
+from shared.storage.azure import BlobContainer, blob_service, table_service
+from shared.storage.payloads import PayloadStore
+from shared.telemetry.events import quiet_libraries
+
+if TYPE_CHECKING:
+    from azure.data.tables.aio import TableServiceClient
+    from azure.storage.blob.aio import BlobServiceClient
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Job store, payloads and queues, and what can be done with them without calling a model.
+
+    Attributes:
+        kinds: of all jobs; `single` are those of one call, `stepwise` those of several.
+        lines: where jobs line up, by kind.
+        own_blobs: the container of payloads.
+    """
+
+    settings: Settings
+    kinds: Mapping[str, Kind]
+    single: Mapping[str, JobKind]
+    stepwise: Mapping[str, StepwiseKind]
+    tables: "TableServiceClient"
+    store: JobStore
+    pending: PendingTable
+    lines: Mapping[str, Line]
+    blobs: "BlobServiceClient"
+    own_blobs: BlobContainer
+    payloads: PayloadStore
+    sender: MessageSender
+    publisher: Publisher
+    intake: Intake
+    failed_jobs: FailedJobs
+    forgetting: Forgetting
+    retention: Retention
+    close: Callable[[], Awaitable[None]]
+
+
+async def connect(settings: Settings) -> Backend:
+    """Connect to storage and Service Bus. Clients belong to the running event loop.
+
+    Raises:
+        ConfigurationError: a setting or the feedback profile is wrong.
+        StorageError: the tables can't be created.
+    """
+    quiet_libraries()
+    tables = table_service(settings.tables)
+    blobs = blob_service(settings.blobs)
+    store = TableJobStore(tables)
+    pending = PendingTable(tables)
+    own, claim_checks = BlobContainer(blobs, PAYLOAD_CONTAINER), BlobContainer(blobs, CLAIM_CHECK_CONTAINER)
+    payloads = PayloadStore(own, claim_checks, settings.max_body_bytes)
+    sender = ServiceBusMessageSender(settings.service_bus)
+    feedback = feedback_kind(settings)
+    single: dict[str, JobKind] = {feedback.name: feedback}
+    stepwise = stepwise_kinds(settings, blobs, feedback)
+    kinds: dict[str, Kind] = {**single, **stepwise}
+    lines = lines_of(single, stepwise, quota_queues(settings, pending), sender)
+    publisher = Publisher(store, payloads, sender, kinds, now)
+    intake = Intake(store, payloads, publisher, lines, kinds, now)
+    keep = settings.retention
+    retention = Retention(
+        _sweeps(tables, store, own, claim_checks, kinds),
+        BookmarkRow(tables),
+        timedelta(days=keep.days) if keep.days else None,
+        keep.minutes * 60,
+        now,
+    )
+
+    async def close() -> None:
+        await sender.close()
+        await blobs.close()
+        await tables.close()
+
+    try:
+        await store.prepare()
+        await pending.prepare()
+    except BaseException:
+        await close()
+        raise
+    return Backend(
+        settings=settings,
+        kinds=kinds,
+        single=single,
+        stepwise=stepwise,
+        tables=tables,
+        store=store,
+        pending=pending,
+        lines=lines,
+        blobs=blobs,
+        own_blobs=own,
+        payloads=payloads,
+        sender=sender,
+        publisher=publisher,
+        intake=intake,
+        failed_jobs=FailedJobs(store, payloads, publisher, intake, lines, kinds, now),
+        forgetting=Forgetting(store, payloads, pending),
+        retention=retention,
+        close=close,
+    )
+
+
+def _sweeps(
+    tables: "TableServiceClient", store: JobStore, own: BlobContainer, claim_checks: BlobContainer, kinds: Iterable[str]
+) -> list[Sweep]:
+    """What retention looks through, in its order: rows before what is found by their absence."""
+    sweeps: list[Sweep] = []
+    for kind in kinds:
+        sweeps += [JobSweep(tables, claim_checks, partition) for partition in partitions(kind)]
+        sweeps.append(FailureSweep(tables, kind))
+        sweeps.append(BlobSweep(own, kind, store, "blobs", keep_payload))
+        sweeps.append(BlobSweep(claim_checks, kind, store, "claim_checks", keep_claim_check))
+    return [*sweeps, CallSweep(tables, store)]
+
+
+def now() -> datetime:
+    """The clock of everything that needs no more than this."""
+    return datetime.now(UTC)
