@@ -7,7 +7,7 @@ param location string
 param tags object
 
 @description('Who is told. Without anybody the alerts are shown in the portal only.')
-param emails string[]
+param emails array
 
 @description('The Service Bus namespace.')
 param serviceBusId string
@@ -19,7 +19,7 @@ param queueSizeBytes int
 param openAiId string
 
 @description('Names of the model deployments.')
-param modelDeployments string[]
+param modelDeployments array
 
 @description('Application Insights.')
 param componentId string
@@ -59,7 +59,7 @@ var metricRules = [
     scope: serviceBusId
     namespace: 'Microsoft.ServiceBus/namespaces'
     metric: 'DeadletteredMessages'
-    dimension: { name: 'EntityName', operator: 'Include', values: ['*'] }
+    dimensions: [{ name: 'EntityName', operator: 'Include', values: ['*'] }]
     aggregation: 'Minimum'
     threshold: 0
   }
@@ -70,7 +70,7 @@ var metricRules = [
     scope: serviceBusId
     namespace: 'Microsoft.ServiceBus/namespaces'
     metric: 'Size'
-    dimension: { name: 'EntityName', operator: 'Include', values: ['*'] }
+    dimensions: [{ name: 'EntityName', operator: 'Include', values: ['*'] }]
     aggregation: 'Average'
     threshold: queueSizeBytes / 5 * 4
   }
@@ -81,7 +81,11 @@ var metricRules = [
     scope: openAiId
     namespace: 'Microsoft.CognitiveServices/accounts'
     metric: 'AzureOpenAIRequests'
-    dimension: { name: 'StatusCode', operator: 'Include', values: ['429'] }
+    // A shared account has other deployments, which are not ours to watch.
+    dimensions: [
+      { name: 'StatusCode', operator: 'Include', values: ['429'] }
+      { name: 'ModelDeploymentName', operator: 'Include', values: modelDeployments }
+    ]
     aggregation: 'Total'
     threshold: throttledCalls
   }
@@ -92,7 +96,7 @@ var metricRules = [
     scope: eventTopicId
     namespace: 'Microsoft.EventGrid/systemTopics'
     metric: 'DeadLetteredCount'
-    dimension: { name: 'EventSubscriptionName', operator: 'Include', values: ['*'] }
+    dimensions: [{ name: 'EventSubscriptionName', operator: 'Include', values: ['*'] }]
     aggregation: 'Total'
     threshold: 0
   }
@@ -121,10 +125,7 @@ resource metricAlert 'Microsoft.Insights/metricAlerts@2018-03-01' = [for rule in
           operator: 'GreaterThan'
           threshold: rule.threshold
           timeAggregation: rule.aggregation
-          // A shared account has other deployments, which are not ours to watch.
-          dimensions: rule.metric == 'AzureOpenAIRequests'
-            ? [rule.dimension, { name: 'ModelDeploymentName', operator: 'Include', values: modelDeployments }]
-            : [rule.dimension]
+          dimensions: rule.dimensions
         }
       ]
     }

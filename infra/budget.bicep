@@ -11,7 +11,7 @@ param start string
 
 @description('Who is told.')
 @minLength(1)
-param emails string[]
+param emails array
 
 resource budget 'Microsoft.Consumption/budgets@2024-08-01' = {
   name: name

@@ -21,11 +21,14 @@ param instanceMemoryMB int
 @description('Most instances.')
 param maximumInstanceCount int
 
-@description('Instances that always run, of each group that scales together.')
-param alwaysReady {
-  durable: int
-  blob: int
-}
+@description('Instances that always run for orchestrations and the token counter.')
+param alwaysReadyDurable int
+
+@description('Instances that always run for blob events.')
+param alwaysReadyBlob int
+
+@description('Whether instances are spread over zones.')
+param zoneRedundant bool
 
 @description('Whether only Event Grid and allowedAddresses may call it.')
 param isPrivate bool
@@ -34,7 +37,7 @@ param isPrivate bool
 param subnetId string
 
 @description('Addresses (CIDR) that may call it in a private network.')
-param allowedAddresses string[]
+param allowedAddresses array
 
 @description('The application settings.')
 param settings object
@@ -54,13 +57,17 @@ var addresses = [for (address, i) in allowedAddresses: {
   ipAddress: address
 }]
 
+// The names are those of the groups that scale together.
+var readyDurable = alwaysReadyDurable > 0 ? [{ name: 'durable', instanceCount: alwaysReadyDurable }] : []
+var readyBlob = alwaysReadyBlob > 0 ? [{ name: 'blob', instanceCount: alwaysReadyBlob }] : []
+
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   name: 'plan-sluice-${token}'
   location: location
   tags: tags
   kind: 'functionapp'
   sku: { name: 'FC1', tier: 'FlexConsumption' }
-  properties: { reserved: true } // Linux
+  properties: { reserved: true, zoneRedundant: zoneRedundant } // reserved: Linux
 }
 
 resource app 'Microsoft.Web/sites@2024-11-01' = {
@@ -88,10 +95,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
-        alwaysReady: concat(
-          alwaysReady.durable > 0 ? [{ name: 'durable', instanceCount: alwaysReady.durable }] : [],
-          alwaysReady.blob > 0 ? [{ name: 'blob', instanceCount: alwaysReady.blob }] : []
-        )
+        alwaysReady: concat(readyDurable, readyBlob)
       }
     }
     siteConfig: {

@@ -12,7 +12,7 @@ param environmentName string
 @description('Region of all resources. It must offer Flex Consumption with Python 3.13, and the models.')
 param location string
 
-@description('dev is small and cheap; prod is zone-redundant, keeps logs longer, and has room for a million jobs.')
+@description('dev is small and cheap; prod stores in three zones, keeps logs longer, and has room for a million jobs.')
 @allowed(['dev', 'prod'])
 param profile string = 'dev'
 
@@ -21,53 +21,38 @@ param resourceGroupName string = 'rg-${environmentName}'
 
 // ---- Models. The app's limits follow from the capacities, so that the two can't differ. ----
 
-@description('Chat model. One unit of capacity grants so many tokens and requests per minute: see the quota tables of Azure OpenAI, as the ratio differs by model and version.')
-param chatModel {
+@description('A model, and what one unit of capacity grants per minute: see the quota tables of Azure OpenAI, as the ratio differs by model, version and sku.')
+type model = {
   name: string
   version: string
   sku: string
   tokensPerUnit: int
   requestsPerUnit: int
-} = { name: 'gpt-5.4-mini', version: '2026-03-17', sku: 'GlobalStandard', tokensPerUnit: 1000, requestsPerUnit: 1 }
+}
+
+@description('Model of feedback and reasoning jobs.')
+param chatModel model = { name: 'gpt-5.4-mini', version: '2026-03-17', sku: 'GlobalStandard', tokensPerUnit: 1000, requestsPerUnit: 1 }
 
 @description('Units of capacity of the chat deployment. With an existing account: the units that are reserved to this app.')
 @minValue(1)
 param chatCapacity int = profile == 'prod' ? 500 : 50
 
 @description('Model of reasoning jobs, where they have a deployment of their own.')
-param reasoningModel {
-  name: string
-  version: string
-  sku: string
-  tokensPerUnit: int
-  requestsPerUnit: int
-} = { name: 'gpt-5.4', version: '2026-03-05', sku: 'GlobalStandard', tokensPerUnit: 1000, requestsPerUnit: 10 }
+param reasoningModel model = { name: 'gpt-5.4', version: '2026-03-05', sku: 'GlobalStandard', tokensPerUnit: 1000, requestsPerUnit: 10 }
 
 @description('Units of a deployment for reasoning jobs alone; 0: they share the chat deployment and its quota.')
 @minValue(0)
 param reasoningCapacity int = 0
 
 @description('Model of audio jobs. Whisper\'s quota counts requests only: tokensPerUnit is 0.')
-param transcriptionModel {
-  name: string
-  version: string
-  sku: string
-  tokensPerUnit: int
-  requestsPerUnit: int
-} = { name: 'whisper', version: '001', sku: 'Standard', tokensPerUnit: 0, requestsPerUnit: 1 }
+param transcriptionModel model = { name: 'whisper', version: '001', sku: 'Standard', tokensPerUnit: 0, requestsPerUnit: 1 }
 
 @description('Units of the transcription deployment; 0: none, and audio jobs fail with a clear error.')
 @minValue(0)
 param transcriptionCapacity int = 3
 
 @description('Embedding model.')
-param embeddingModel {
-  name: string
-  version: string
-  sku: string
-  tokensPerUnit: int
-  requestsPerUnit: int
-} = { name: 'text-embedding-3-small', version: '1', sku: 'GlobalStandard', tokensPerUnit: 1000, requestsPerUnit: 6 }
+param embeddingModel model = { name: 'text-embedding-3-small', version: '1', sku: 'GlobalStandard', tokensPerUnit: 1000, requestsPerUnit: 6 }
 
 @description('Units of the embedding deployment; 0: none.')
 @minValue(0)
@@ -76,19 +61,25 @@ param embeddingCapacity int = 20
 @description('API version of Azure OpenAI; v1 is its version-free path.')
 param openAiApiVersion string = 'v1'
 
-@description('An account that is there already; an empty name makes a new one. Its deployments must bear the names of deploymentNames.')
-param existingOpenAi {
+@description('An Azure OpenAI account.')
+type account = {
   name: string
   resourceGroup: string
-} = { name: '', resourceGroup: '' }
+}
 
-@description('Names of the deployments.')
-param deploymentNames {
+@description('An account that is there already; an empty name makes a new one. Its deployments must bear the names of deploymentNames.')
+param existingOpenAi account = { name: '', resourceGroup: '' }
+
+@description('A name for each use of a model.')
+type names = {
   chat: string
   reasoning: string
   transcription: string
   embedding: string
-} = { chat: 'chat', reasoning: 'reasoning', transcription: 'transcription', embedding: 'embedding' }
+}
+
+@description('Names of the deployments.')
+param deploymentNames names = { chat: 'chat', reasoning: 'reasoning', transcription: 'transcription', embedding: 'embedding' }
 
 // ---- The app ----
 
@@ -111,6 +102,9 @@ param alwaysReadyDurable int = 1
 @maxValue(20)
 param alwaysReadyBlob int = profile == 'prod' ? 1 : 0
 
+@description('Spreads instances over zones. Where always-ready instances are set, it wants two of each.')
+param zoneRedundant bool = false
+
 @description('What holds orchestrations and the token counter: the storage account, or a Durable Task Scheduler.')
 @allowed(['AzureStorage', 'DurableTaskScheduler'])
 param durableBackend string = 'AzureStorage'
@@ -130,7 +124,7 @@ param extraSettings object = {}
 param serviceBusSku string = 'Standard'
 
 @description('Queues for outcomes that producers ask for by reply_to: made here, and the app may send to them.')
-param replyQueues string[] = []
+param replyQueues array = []
 
 @description('Lets the app manage its queues (Azure Service Bus Data Owner on each), so that the platform scales by their length. Without it, it scales in steps of one instance.')
 param scaleByQueueLength bool = false
@@ -141,16 +135,22 @@ param storageSku string = profile == 'prod' ? 'Standard_ZRS' : 'Standard_LRS'
 
 // ---- Network ----
 
-@description('public: reachable from everywhere, with Entra sign-in. private: storage, Service Bus and models only through private endpoints (needs serviceBusSku Premium). Subnets that exist may be named; without them a network is made.')
-param network {
-  mode: 'public' | 'private'
-  appSubnetId: string
-  endpointSubnetId: string
+@description('public: reachable from everywhere, with Entra sign-in. private: storage, Service Bus and models only through private endpoints (needs serviceBusSku Premium).')
+@allowed(['public', 'private'])
+param networkMode string = 'public'
+
+@description('Subnets by resource id, and whether to make the DNS zones of private endpoints.')
+type subnets = {
+  app: string
+  endpoints: string
   createDnsZones: bool
-} = { mode: 'public', appSubnetId: '', endpointSubnetId: '', createDnsZones: true }
+}
+
+@description('Subnets that exist: app is delegated to Microsoft.App/environments. Empty ids make a network.')
+param network subnets = { app: '', endpoints: '', createDnsZones: true }
 
 @description('Addresses (CIDR) that may call the app in a private network; Event Grid always may.')
-param allowedAddresses string[] = []
+param allowedAddresses array = []
 
 // ---- Watching over it ----
 
@@ -163,7 +163,7 @@ param existingWorkspaceId string = ''
 param logRetentionDays int = profile == 'prod' ? 90 : 30
 
 @description('Who is told of alerts and of the budget.')
-param alertEmails string[] = []
+param alertEmails array = []
 
 @description('Minutes that the oldest waiting job may have waited.')
 @minValue(1)
@@ -193,20 +193,20 @@ param principalType string = 'User'
 
 var token = uniqueString(subscription().id, environmentName, location)
 var tags = { 'azd-env-name': environmentName, app: 'sluice' }
-var isPrivate = network.mode == 'private'
+var isPrivate = networkMode == 'private'
 var ownOpenAi = empty(existingOpenAi.name)
-var ownNetwork = isPrivate && empty(network.appSubnetId)
+var ownNetwork = isPrivate && empty(network.app)
 var ownReasoning = reasoningCapacity > 0
+var hasAudio = transcriptionCapacity > 0
+var hasEmbedding = embeddingCapacity > 0
 
-// One list: what is deployed, and what the app's limits are made of.
-var deployments = concat(
-  [{ name: deploymentNames.chat, model: chatModel, capacity: chatCapacity }],
-  ownReasoning ? [{ name: deploymentNames.reasoning, model: reasoningModel, capacity: reasoningCapacity }] : [],
-  transcriptionCapacity > 0
-    ? [{ name: deploymentNames.transcription, model: transcriptionModel, capacity: transcriptionCapacity }]
-    : [],
-  embeddingCapacity > 0 ? [{ name: deploymentNames.embedding, model: embeddingModel, capacity: embeddingCapacity }] : []
-)
+// What is deployed. The app's limits are made of the same values (settings, below).
+var forChat = [{ name: deploymentNames.chat, model: chatModel, capacity: chatCapacity }]
+var forReasoning = [{ name: deploymentNames.reasoning, model: reasoningModel, capacity: reasoningCapacity }]
+var forAudio = [{ name: deploymentNames.transcription, model: transcriptionModel, capacity: transcriptionCapacity }]
+var forEmbedding = [{ name: deploymentNames.embedding, model: embeddingModel, capacity: embeddingCapacity }]
+var forText = concat(forChat, ownReasoning ? forReasoning : [])
+var deployments = concat(forText, hasAudio ? forAudio : [], hasEmbedding ? forEmbedding : [])
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: resourceGroupName
@@ -289,7 +289,7 @@ module openAi 'openai-access.bicep' = {
   }
 }
 
-module scheduler 'scheduler.bicep' = if (durableBackend == 'DurableTaskScheduler') {
+module scheduler 'scheduler.bicep' = if (scheduled) {
   name: 'scheduler'
   scope: group
   params: {
@@ -307,7 +307,7 @@ module endpoints 'endpoints.bicep' = if (isPrivate) {
     token: token
     location: location
     tags: tags
-    subnetId: ownNetwork ? newNetwork!.outputs.endpointSubnetId : network.endpointSubnetId
+    subnetId: ownNetwork ? newNetwork!.outputs.endpointSubnetId : network.endpoints
     createDnsZones: network.createDnsZones
     storageId: storage.outputs.id
     serviceBusId: serviceBus.outputs.id
@@ -326,64 +326,65 @@ module app 'function.bicep' = {
     packageUrl: storage.outputs.packageUrl
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
-    alwaysReady: { durable: alwaysReadyDurable, blob: alwaysReadyBlob }
+    alwaysReadyDurable: alwaysReadyDurable
+    alwaysReadyBlob: alwaysReadyBlob
+    zoneRedundant: zoneRedundant
     isPrivate: isPrivate
-    subnetId: isPrivate ? (ownNetwork ? newNetwork!.outputs.appSubnetId : network.appSubnetId) : ''
+    subnetId: isPrivate ? (ownNetwork ? newNetwork!.outputs.appSubnetId : network.app) : ''
     allowedAddresses: allowedAddresses
     settings: union(settings, extraSettings)
   }
 }
 
 // Whatever the app is told. docs/configuration.md explains each.
-var settings = union(
-  {
-    AZURE_CLIENT_ID: identity.outputs.clientId
-    AzureWebJobsStorage__credential: 'managedidentity'
-    AzureWebJobsStorage__clientId: identity.outputs.clientId
-    AzureWebJobsStorage__blobServiceUri: storage.outputs.blobUri
-    AzureWebJobsStorage__queueServiceUri: storage.outputs.queueUri
-    AzureWebJobsStorage__tableServiceUri: storage.outputs.tableUri
-    ServiceBusConnection__fullyQualifiedNamespace: serviceBus.outputs.host
-    ServiceBusConnection__credential: 'managedidentity'
-    ServiceBusConnection__clientId: identity.outputs.clientId
-    APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.connectionString
-    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.outputs.clientId};Authorization=AAD'
-    AZURE_OPENAI_ENDPOINT: openAi.outputs.endpoint
-    AZURE_OPENAI_API_VERSION: openAiApiVersion
-    AZURE_OPENAI_DEPLOYMENT_NAME: deploymentNames.chat
-    AZURE_OPENAI_BASE_MODEL: chatModel.name
-    OPENAI_TOKEN_LIMIT_PER_MINUTE: string(chatCapacity * chatModel.tokensPerUnit)
-    OPENAI_REQUEST_LIMIT_PER_MINUTE: string(chatCapacity * chatModel.requestsPerUnit)
-    SLUICE_RETENTION_DAYS: string(retentionDays)
-  },
-  ownReasoning
-    ? {
-        AZURE_OPENAI_REASONING_DEPLOYMENT_NAME: deploymentNames.reasoning
-        AZURE_OPENAI_REASONING_BASE_MODEL: reasoningModel.name
-        REASONING_TOKEN_LIMIT_PER_MINUTE: string(reasoningCapacity * reasoningModel.tokensPerUnit)
-        REASONING_REQUEST_LIMIT_PER_MINUTE: string(reasoningCapacity * reasoningModel.requestsPerUnit)
-      }
-    : {},
-  transcriptionCapacity > 0
-    ? {
-        AZURE_OPENAI_TRANSCRIPTION_DEPLOYMENT_NAME: deploymentNames.transcription
-        AZURE_OPENAI_TRANSCRIPTION_BASE_MODEL: transcriptionModel.name
-        TRANSCRIPTION_REQUEST_LIMIT_PER_MINUTE: string(transcriptionCapacity * transcriptionModel.requestsPerUnit)
-      }
-    : {},
-  transcriptionCapacity * transcriptionModel.tokensPerUnit > 0
-    ? { TRANSCRIPTION_TOKEN_LIMIT_PER_MINUTE: string(transcriptionCapacity * transcriptionModel.tokensPerUnit) }
-    : {},
-  embeddingCapacity > 0 ? { AZURE_OPENAI_EMBEDDING_DEPLOYMENT_NAME: deploymentNames.embedding } : {},
-  durableBackend == 'DurableTaskScheduler'
-    ? {
-        // Overrides of host.json.
-        AzureFunctionsJobHost__extensions__durableTask__storageProvider__type: 'azureManaged'
-        AzureFunctionsJobHost__extensions__durableTask__storageProvider__connectionStringName: 'DURABLE_TASK_SCHEDULER_CONNECTION_STRING'
-        DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${scheduler!.outputs.endpoint};Authentication=ManagedIdentity;ClientID=${identity.outputs.clientId}'
-      }
-    : {}
-)
+var settings = union(always, ownReasoning ? reasoning : {}, hasAudio ? audio : {}, audioTokens > 0 ? audioByTokens : {}, hasEmbedding ? embedding : {}, scheduled ? durable : {})
+
+var always = {
+  AZURE_CLIENT_ID: identity.outputs.clientId
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identity.outputs.clientId
+  AzureWebJobsStorage__blobServiceUri: storage.outputs.blobUri
+  AzureWebJobsStorage__queueServiceUri: storage.outputs.queueUri
+  AzureWebJobsStorage__tableServiceUri: storage.outputs.tableUri
+  ServiceBusConnection__fullyQualifiedNamespace: serviceBus.outputs.host
+  ServiceBusConnection__credential: 'managedidentity'
+  ServiceBusConnection__clientId: identity.outputs.clientId
+  APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.connectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.outputs.clientId};Authorization=AAD'
+  AZURE_OPENAI_ENDPOINT: openAi.outputs.endpoint
+  AZURE_OPENAI_API_VERSION: openAiApiVersion
+  AZURE_OPENAI_DEPLOYMENT_NAME: deploymentNames.chat
+  AZURE_OPENAI_BASE_MODEL: chatModel.name
+  OPENAI_TOKEN_LIMIT_PER_MINUTE: string(chatCapacity * chatModel.tokensPerUnit)
+  OPENAI_REQUEST_LIMIT_PER_MINUTE: string(chatCapacity * chatModel.requestsPerUnit)
+  SLUICE_RETENTION_DAYS: string(retentionDays)
+}
+
+var reasoning = {
+  AZURE_OPENAI_REASONING_DEPLOYMENT_NAME: deploymentNames.reasoning
+  AZURE_OPENAI_REASONING_BASE_MODEL: reasoningModel.name
+  REASONING_TOKEN_LIMIT_PER_MINUTE: string(reasoningCapacity * reasoningModel.tokensPerUnit)
+  REASONING_REQUEST_LIMIT_PER_MINUTE: string(reasoningCapacity * reasoningModel.requestsPerUnit)
+}
+
+var audio = {
+  AZURE_OPENAI_TRANSCRIPTION_DEPLOYMENT_NAME: deploymentNames.transcription
+  AZURE_OPENAI_TRANSCRIPTION_BASE_MODEL: transcriptionModel.name
+  TRANSCRIPTION_REQUEST_LIMIT_PER_MINUTE: string(transcriptionCapacity * transcriptionModel.requestsPerUnit)
+}
+
+var audioTokens = transcriptionCapacity * transcriptionModel.tokensPerUnit
+var audioByTokens = { TRANSCRIPTION_TOKEN_LIMIT_PER_MINUTE: string(audioTokens) }
+
+var embedding = { AZURE_OPENAI_EMBEDDING_DEPLOYMENT_NAME: deploymentNames.embedding }
+
+// Overrides of host.json.
+var scheduled = durableBackend == 'DurableTaskScheduler'
+var durable = {
+  AzureFunctionsJobHost__extensions__durableTask__storageProvider__type: 'azureManaged'
+  AzureFunctionsJobHost__extensions__durableTask__storageProvider__connectionStringName: 'DURABLE_TASK_SCHEDULER_CONNECTION_STRING'
+  DURABLE_TASK_SCHEDULER_CONNECTION_STRING: scheduled ? 'Endpoint=${scheduler!.outputs.endpoint};Authentication=ManagedIdentity;ClientID=${identity.outputs.clientId}' : ''
+}
 
 // The topic alone: its subscriptions need a key that the app has only after its code is there (subscriptions.bicep).
 module events 'events.bicep' = {
@@ -444,7 +445,7 @@ output AZURE_LOCATION string = location
 output AZURE_RESOURCE_GROUP string = group.name
 output SERVICE_API_NAME string = app.outputs.name
 output SLUICE_URL string = app.outputs.url
-output SLUICE_NETWORK string = network.mode
+output SLUICE_NETWORK string = networkMode
 output SLUICE_EVENT_TOPIC string = events.outputs.name
 output SLUICE_IDENTITY string = identity.outputs.name
 output SLUICE_IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId

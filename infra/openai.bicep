@@ -12,18 +12,8 @@ param tags object
 @description('Whether it answers only through private endpoints.')
 param isPrivate bool
 
-@description('The deployments: name, model, and capacity in units.')
-param deployments {
-  name: string
-  model: {
-    name: string
-    version: string
-    sku: string
-    tokensPerUnit: int
-    requestsPerUnit: int
-  }
-  capacity: int
-}[]
+@description('The deployments: each has a name, a model (name, version, sku) and a capacity in units.')
+param deployments array
 
 resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
   name: name

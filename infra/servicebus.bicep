@@ -16,7 +16,7 @@ param sku string
 param isPrivate bool
 
 @description('Queues for outcomes besides the out queues.')
-param replyQueues string[]
+param replyQueues array
 
 @description('Whether the app may manage its queues, for scaling by their length.')
 param manageQueues bool

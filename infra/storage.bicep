@@ -65,16 +65,20 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
       deleteRetentionPolicy: { enabled: false }
       containerDeleteRetentionPolicy: { enabled: true, days: 7 }
     }
-
-    resource container 'containers' = [for container in containers: { name: container }]
   }
 
-  resource tableService 'tableServices' = {
-    name: 'default'
-
-    resource table 'tables' = [for table in tables: { name: table }]
-  }
+  resource tableService 'tableServices' = { name: 'default' }
 }
+
+resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = [for item in containers: {
+  parent: account::blobs
+  name: item
+}]
+
+resource table 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-01-01' = [for item in tables: {
+  parent: account::tableService
+  name: item
+}]
 
 resource access 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in items(roles): {
   name: guid(account.id, appPrincipalId, role.value)

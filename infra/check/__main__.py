@@ -11,7 +11,9 @@ from infra.check.scenarios import INFRA
 def main() -> int:
     """Check the Bicep files; with --seeds also that mistakes put into them are found."""
     parser = argparse.ArgumentParser(prog="python -m infra.check", description=__doc__)
-    parser.add_argument("--tools", type=Path, default=INFRA.parent / ".tools" / "infra", help="environment of the schemas")
+    parser.add_argument(
+        "--tools", type=Path, default=INFRA.parent / ".tools" / "infra", help="environment of the schemas"
+    )
     parser.add_argument("--lock", type=Path, default=INFRA.parent / "requirements-infra.txt")
     parser.add_argument("--seeds", action="store_true", help="check the check, too")
     given = parser.parse_args()

@@ -77,7 +77,7 @@ class Deployment:
             value = self._expressions.value(declared.value, {})
         else:
             raise self._template.fail(declared.node, "missing-parameter", f"{declared.name} needs a value")
-        wrong = check_value(declared, value, lambda node: self._expressions.value(node, {}))
+        wrong = check_value(declared, value, self._template.types, lambda node: self._expressions.value(node, {}))
         if wrong:
             raise self._template.fail(declared.node, "parameter", f"{declared.name} = {value!r}: {wrong}")
         return value
@@ -164,5 +164,3 @@ class Deployment:
         if kind_of(value) not in ("any", text(declared.type)):
             raise self._template.fail(declared.node, "output", f"{declared.name} is no {text(declared.type)}")
         return value
-
-

@@ -1,6 +1,6 @@
 """Whether a value fits the declaration of a parameter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tree_sitter import Node
@@ -9,10 +9,17 @@ from infra.check.syntax import Declaration, named, properties, text
 from infra.check.values import Runtime, kind_of
 
 
-def check_value(declared: Declaration, value: Any, evaluate: Callable[[Node], Any]) -> str | None:
-    """What is wrong with a parameter's value; None where it fits."""
+def check_value(
+    declared: Declaration, value: Any, types: Mapping[str, Node], evaluate: Callable[[Node], Any]
+) -> str | None:
+    """What is wrong with a parameter's value; None where it fits.
+
+    Args:
+        types: those that the file declares.
+        evaluate: gives the value of an expression of the file.
+    """
     assert declared.type is not None
-    if wrong := _of_type(declared.type, value, evaluate):
+    if wrong := _of_type(declared.type, value, types):
         return wrong
     if isinstance(value, Runtime):
         return None
@@ -28,36 +35,24 @@ def check_value(declared: Declaration, value: Any, evaluate: Callable[[Node], An
     return None
 
 
-def _of_type(node: Node, value: Any, evaluate: Callable[[Node], Any]) -> str | None:
+def _of_type(node: Node, value: Any, types: Mapping[str, Node]) -> str | None:
     """What is wrong with a value by its declared type."""
     match node.type:
-        case "type" | "parenthesized_type":
-            return _of_type(named(node)[0], value, evaluate)
+        case "type":
+            return _of_type(named(node)[0], value, types)
+        case "identifier" if text(node) in types:
+            return _of_type(types[text(node)], value, types)
         case "nullable_type":
-            return None if value is None else _of_type(named(node)[0], value, evaluate)
+            return None if value is None else _of_type(named(node)[0], value, types)
         case "primitive_type":
-            kind = kind_of(value)
-            return None if kind in ("any", text(node)) and value is not None else f"it is no {text(node)}"
-        case "array_type":
-            if isinstance(value, Runtime):
-                return None
-            if not isinstance(value, list):
-                return "it is no array"
-            return next((wrong for item in value if (wrong := _of_type(named(node)[0], item, evaluate))), None)
-        case "union_type":
-            allowed = [evaluate(part) for part in _union(node)]
-            return None if isinstance(value, Runtime) or value in allowed else f"allowed are {allowed}"
+            return None if value is not None and kind_of(value) in ("any", text(node)) else f"it is no {text(node)}"
         case "object":
-            return _of_object(node, value, evaluate)
+            return _of_object(node, value, types)
         case _:
             return f"the type {text(node)} isn't supported by this check"
 
 
-def _union(node: Node) -> list[Node]:
-    return [leaf for part in named(node) for leaf in (_union(part) if part.type == "union_type" else [part])]
-
-
-def _of_object(node: Node, value: Any, evaluate: Callable[[Node], Any]) -> str | None:
+def _of_object(node: Node, value: Any, types: Mapping[str, Node]) -> str | None:
     if not isinstance(value, dict):
         return "it is no object"
     declared = {text(key): of for key, of in properties(node)}
@@ -68,6 +63,6 @@ def _of_object(node: Node, value: Any, evaluate: Callable[[Node], Any]) -> str |
         if key not in value:
             if of.type != "nullable_type":
                 return f"{key} is missing"
-        elif wrong := _of_type(of, value[key], evaluate):
+        elif wrong := _of_type(of, value[key], types):
             return f"{key}: {wrong}"
     return None

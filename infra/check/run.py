@@ -74,9 +74,7 @@ def _never_deployed(files: Iterable[Template], deployed: Iterable[Deployed]) -> 
             yield from _unseen(template, declared, declared.name, seen)
 
 
-def _unseen(
-    template: Template, declared: Declaration, symbol: str, seen: set[tuple[str, str]]
-) -> Iterable[Finding]:
+def _unseen(template: Template, declared: Declaration, symbol: str, seen: set[tuple[str, str]]) -> Iterable[Finding]:
     if (str(template.path), symbol) not in seen:
         yield Finding(str(template.path), declared.line, "never-deployed", f"no scenario deploys {symbol}")
     for child in declared.nested.values():

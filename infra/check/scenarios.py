@@ -33,6 +33,7 @@ def scenarios(infra: Path = INFRA) -> Mapping[str, dict[str, Any]]:
             "profile": "prod",
             "reasoningCapacity": 20,
             "transcriptionModel": {**_WHISPER_LIKE, "requestsPerUnit": 1},
+            "zoneRedundant": True,
             "durableBackend": "DurableTaskScheduler",
             "replyQueues": ["answers"],
             "scaleByQueueLength": True,
@@ -44,7 +45,7 @@ def scenarios(infra: Path = INFRA) -> Mapping[str, dict[str, Any]]:
         "private": {
             **_NAMED,
             "serviceBusSku": "Premium",
-            "network": {"mode": "private", "appSubnetId": "", "endpointSubnetId": "", "createDnsZones": True},
+            "networkMode": "private",
             "allowedAddresses": ["203.0.113.0/24"],
         },
         "existing": {
@@ -52,10 +53,10 @@ def scenarios(infra: Path = INFRA) -> Mapping[str, dict[str, Any]]:
             "serviceBusSku": "Premium",
             "existingOpenAi": {"name": "shared-models", "resourceGroup": "models"},
             "existingWorkspaceId": _id("logs", "Microsoft.OperationalInsights/workspaces/central"),
+            "networkMode": "private",
             "network": {
-                "mode": "private",
-                "appSubnetId": _id("net", "Microsoft.Network/virtualNetworks/hub/subnets/app"),
-                "endpointSubnetId": _id("net", "Microsoft.Network/virtualNetworks/hub/subnets/endpoints"),
+                "app": _id("net", "Microsoft.Network/virtualNetworks/hub/subnets/app"),
+                "endpoints": _id("net", "Microsoft.Network/virtualNetworks/hub/subnets/endpoints"),
                 "createDnsZones": False,
             },
         },

@@ -81,9 +81,7 @@ def _paths(model: Any) -> dict[str, list[str]]:
     """Where each attribute is in the JSON."""
     if hasattr(model, "_attribute_map"):
         parts = {name: re.split(r"(?<!\\)\.", where["key"]) for name, where in model._attribute_map.items()}
-        return {
-            name: [part.replace("\\.", ".") for part in path] for name, path in parts.items() if path != [""]
-        }
+        return {name: [part.replace("\\.", ".") for part in path] for name, path in parts.items() if path != [""]}
     if not getattr(model, "_attr_to_rest_field", None):
         model.__new__(model)  # the fields are collected with the first instance
     return {name: [field._rest_name] for name, field in model._attr_to_rest_field.items()}

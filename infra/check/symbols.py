@@ -78,5 +78,3 @@ def resource_types(template: Template) -> set[str]:
 def _type(node: Node | None) -> str:
     assert node is not None
     return text(node).strip("'").partition("@")[0]
-
-

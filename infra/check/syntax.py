@@ -71,11 +71,17 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """A parsed file."""
+    """A parsed file.
+
+    Attributes:
+        types: what `type` declares, by name.
+        scope: what it is deployed to, such as "subscription".
+    """
 
     path: Path
     declarations: dict[str, Declaration]
     outputs: dict[str, Declaration]
+    types: dict[str, Node]
     scope: str
     findings: list[Finding]
 
@@ -96,7 +102,7 @@ def _parser() -> Parser:
 def read(path: Path) -> Template:
     """Parse a file. What breaks the grammar is in its findings."""
     root = _parser().parse(path.read_bytes()).root_node
-    template = Template(path, {}, {}, _target_scope(root), [])
+    template = Template(path, {}, {}, _types(root), _target_scope(root), [])
     for node in walk(root):
         if node.type == "ERROR" or node.is_missing:
             line = int(node.start_point[0]) + 1
@@ -159,6 +165,15 @@ def properties(node: Node) -> Iterator[tuple[Node, Node]]:
     for child in named(node):
         if child.type == "object_property" and len(pair := named(child)) == 2:
             yield pair[0], pair[1]
+
+
+def _types(root: Node) -> dict[str, Node]:
+    found = {}
+    for node in root.named_children:
+        if node.type == "type_declaration":
+            name, of = named(node)
+            found[text(name)] = of
+    return found
 
 
 def _target_scope(root: Node) -> str:
