@@ -80,6 +80,10 @@ lint: setup $(INFRA)/.ready  ## Check style, types and the Bicep
 	@$(BIN)/python -m infra.check --seeds
 	@$(BIN)/python -m infra.policies
 
+.PHONY: package
+package: $(READY)  ## Build the deployment package, dist/sluice.zip
+	@$(BIN)/python -m infra.package
+
 .PHONY: coverage
 coverage: setup  ## Run the fast tests and show which lines they reach
 	@$(BIN)/python -m pytest -m "not accept" --cov --cov-report=term-missing:skip-covered
@@ -98,4 +102,4 @@ lock: $(UV)  ## Compile the pinned requirements from pyproject.toml
 
 .PHONY: clean
 clean:  ## Delete what was installed and all local state
-	@rm -rf .venv .tools .sluice local/azurite/node_modules
+	@rm -rf .venv .tools .sluice dist local/azurite/node_modules

@@ -1,7 +1,8 @@
-"""`python -m infra.policies`: checkov over the Bicep files, and over what they would deploy with every value filled in.
+"""`python -m infra.policies`: checkov over the Bicep files, and over what they would deploy.
 
-checkov reads Bicep without evaluating it, so that most of its checks see only names of parameters. The second form is an
-ARM template for each parameter file and for the private network. Its skip list is .checkov.yaml.
+checkov reads Bicep without evaluating it, so that most of its checks see only names of parameters. The second form is
+an ARM template, with every value filled in, for each parameter file and for the private network. The skip list is
+.checkov.yaml.
 """
 
 import json
@@ -28,7 +29,7 @@ def template(resources: list[Deployed]) -> str:
     body = [
         {**resource.body, "type": resource.type, "apiVersion": resource.version, "name": resource.name}
         for resource in resources
-        if not resource.existing and not (resource.type == "Microsoft.Web/sites/config")
+        if not resource.existing and resource.type != "Microsoft.Web/sites/config"
     ]
     schema = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
     return json.dumps({"$schema": schema, "contentVersion": "1.0.0.0", "resources": body}, indent=1)

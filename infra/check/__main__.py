@@ -20,17 +20,17 @@ def main() -> int:
     known = schemas.load(given.tools, given.lock, run.wanted_types(INFRA))
     findings = run.check(INFRA, known)
     for finding in findings:
-        print(finding)  # noqa: T201
+        print(finding)
     if findings:
         return 1
     told = run.summary(INFRA, known)
     deployed = ", ".join(f"{name} {count}" for name, count in told["resources"].items())
-    print(f"Bicep: {told['files']} files, {told['types']} resource types by schema; resources: {deployed}.")  # noqa: T201
+    print(f"Bicep: {told['files']} files, {told['types']} resource types by schema; resources: {deployed}.")
     if given.seeds:
         missed = seeds.missed(INFRA, known)
         for seed in missed:
-            print(f"not found: {seed}")  # noqa: T201
-        print(f"Bicep: {len(seeds.SEEDS) - len(missed)} of {len(seeds.SEEDS)} seeded mistakes found.")  # noqa: T201
+            print(f"not found: {seed}")
+        print(f"Bicep: {len(seeds.SEEDS) - len(missed)} of {len(seeds.SEEDS)} seeded mistakes found.")
         return 1 if missed else 0
     return 0
 

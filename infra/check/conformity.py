@@ -101,7 +101,7 @@ def _check_property(
 
 
 def _beyond(rules: dict[str, Any], value: Any) -> str | None:
-    if isinstance(value, Runtime) or isinstance(value, bool):
+    if isinstance(value, Runtime | bool):
         return None
     size, low, high = value, rules.get("minValue"), rules.get("maxValue")
     if isinstance(value, str | list):

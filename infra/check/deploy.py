@@ -8,7 +8,7 @@ from tree_sitter import Node
 from infra.check.expressions import Expressions, Locals
 from infra.check.functions import ambient
 from infra.check.parameters import check_value
-from infra.check.syntax import Declaration, Template, literal, read, text
+from infra.check.syntax import Declaration, literal, read, text
 from infra.check.values import SUBSCRIPTION, Deployed, Module, Object, kind_of
 
 _META = ("parent", "scope", "dependsOn")

@@ -170,9 +170,11 @@ class Expressions:
         if access.type == "subscript_expression":
             index = self.value(named(access)[1], names)
             return container[index] if isinstance(container, list) else self._member(access, container, index)
-        if container is None and any(child.type == ".?" for child in access.children):
-            return None
-        return self._member(access, container, text(named(access)[1]))
+        name = text(named(access)[1])
+        if any(child.type == ".?" for child in access.children):
+            missing = container is None or (isinstance(container, dict) and name not in container)
+            return None if missing else self._member(access, container, name)
+        return self._member(access, container, name)
 
     def _resource_expression(self, node: Node, names: Locals) -> Any:
         parent, child = named(node)

@@ -56,11 +56,11 @@ def check(infra: Path, schemas: Mapping[str, Schema]) -> list[Finding]:
 
 def _check_resource(resource: Deployed, schemas: Mapping[str, Schema]) -> Iterable[Finding]:
     schema = schemas.get(resource.type)
+    yield from conformity.check_name(resource)
     if schema is None:
         yield Finding(resource.path, resource.line, "unknown-type", f"no schema knows {resource.type}")
     elif not resource.existing:
         yield from conformity.check(resource, schema)
-        yield from conformity.check_name(resource)
     elif resource.version != schema["version"]:
         message = f"{resource.type}@{resource.version}: {schema['version']} is the one that can be checked"
         yield Finding(resource.path, resource.line, "api-version", message)
