@@ -19,7 +19,7 @@ param profile string = 'dev'
 @description('Resource group to create.')
 param resourceGroupName string = 'rg-${environmentName}'
 
-// ---- Models. The app's limits follow from the capacities, so that the two can't differ. ----
+// ---- Models. Defaults are in models.json. The app's limits follow from the capacities: the two can't differ. ----
 
 @description('A model, and what one unit of capacity grants per minute: see the quota tables of Azure OpenAI, as the ratio differs by model, version and sku.')
 type model = {
@@ -31,32 +31,32 @@ type model = {
 }
 
 @description('Model of feedback and reasoning jobs.')
-param chatModel model = { name: 'gpt-5.4-mini', version: '2026-03-17', sku: 'GlobalStandard', tokensPerUnit: 1000, requestsPerUnit: 1 }
+param chatModel model = loadJsonContent('models.json').chat.model
 
 @description('Units of capacity of the chat deployment. With an existing account: the units that are reserved to this app.')
 @minValue(1)
-param chatCapacity int = profile == 'prod' ? 500 : 50
+param chatCapacity int = loadJsonContent('models.json').chat.capacity[profile]
 
 @description('Model of reasoning jobs, where they have a deployment of their own.')
-param reasoningModel model = { name: 'gpt-5.4', version: '2026-03-05', sku: 'GlobalStandard', tokensPerUnit: 1000, requestsPerUnit: 10 }
+param reasoningModel model = loadJsonContent('models.json').reasoning.model
 
 @description('Units of a deployment for reasoning jobs alone; 0: they share the chat deployment and its quota.')
 @minValue(0)
-param reasoningCapacity int = 0
+param reasoningCapacity int = loadJsonContent('models.json').reasoning.capacity[profile]
 
 @description('Model of audio jobs. Whisper\'s quota counts requests only: tokensPerUnit is 0.')
-param transcriptionModel model = { name: 'whisper', version: '001', sku: 'Standard', tokensPerUnit: 0, requestsPerUnit: 1 }
+param transcriptionModel model = loadJsonContent('models.json').transcription.model
 
 @description('Units of the transcription deployment; 0: none, and audio jobs fail with a clear error.')
 @minValue(0)
-param transcriptionCapacity int = 3
+param transcriptionCapacity int = loadJsonContent('models.json').transcription.capacity[profile]
 
 @description('Embedding model.')
-param embeddingModel model = { name: 'text-embedding-3-small', version: '1', sku: 'GlobalStandard', tokensPerUnit: 1000, requestsPerUnit: 6 }
+param embeddingModel model = loadJsonContent('models.json').embedding.model
 
 @description('Units of the embedding deployment; 0: none.')
 @minValue(0)
-param embeddingCapacity int = 20
+param embeddingCapacity int = loadJsonContent('models.json').embedding.capacity[profile]
 
 @description('API version of Azure OpenAI; v1 is its version-free path.')
 param openAiApiVersion string = 'v1'
@@ -445,7 +445,7 @@ output AZURE_LOCATION string = location
 output AZURE_RESOURCE_GROUP string = group.name
 output SERVICE_API_NAME string = app.outputs.name
 output SLUICE_URL string = app.outputs.url
-output SLUICE_NETWORK string = networkMode
+output SLUICE_NETWORK_MODE string = networkMode
 output SLUICE_EVENT_TOPIC string = events.outputs.name
 output SLUICE_IDENTITY string = identity.outputs.name
 output SLUICE_IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId

@@ -65,7 +65,7 @@ SEEDS = (
     Seed("main.bicep", "identity.outputs.clientId", "identity.outputs.clientID", "unknown-property", "clientID"),
     Seed("main.bicep", "isPrivate: isPrivate", "private: isPrivate", "unknown-parameter", "private"),
     Seed("main.bicep", "    token: token\n", "", "missing-parameter", "token"),
-    Seed("main.bicep", "profile == 'prod' ? 500 : 50", "profile == 'prod' ? '500' : 50", "parameter", "chatCapacity"),
+    Seed("main.bicep", "Standard_ZRS' : ", "Standard_XRS' : ", "parameter", "storageSku"),
     Seed("main.bicep", "'storage.bicep'", "'store.bicep'", "module", "store.bicep"),
     Seed("main.bicep", "if (ownOpenAi)", "if (!ownOpenAi)", "not-deployed", "newOpenAi"),
     Seed("main.bicep", "'stsluice${token}'", "'st-sluice-${token}'", "name", "storageAccounts"),

@@ -76,7 +76,8 @@ def _bicep_type(value: object) -> str:
         ("resource r 'A.B/c@1' = { }\noutput o string = r.id", "missing-property"),
         ("resource r 'A.B/c/d@1' = { name: 'n' }\noutput o string = r.id", "name"),
         (
-            "resource r 'A.B/c@1' = if (q.properties.on) { name: 'n' }\nresource q 'A.B/c@1' = { name: 'm' }\noutput o int = 1",
+            "resource r 'A.B/c@1' = if (q.properties.on) { name: 'n' }\n"
+            "resource q 'A.B/c@1' = { name: 'm' }\noutput o int = 1",
             "condition",
         ),
         ("resource r 'A.B/c@1' = if (false) { name: 'n' }\noutput o string = r.properties.x", "not-deployed"),
