@@ -1,23 +1,23 @@
 """After azd deploy: leads events of new blobs to the app, then sends one job through it.
 
+Without azd: --outputs, as smoke_test.py explains.
+
 The subscriptions can't be made before: Event Grid asks the app whether it wants the events, so that its code has to be
 there, and the key that they carry is made with its first blob trigger.
 """
 
-import os
 import re
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from infra.hooks import smoke_test
-from infra.hooks.command_line import HookError, az, end, setting
+from infra.hooks.command_line import INFRA, HookError, az, end, given_settings, setting
 
-INFRA = Path(__file__).parents[1]
 _ATTEMPTS = 6
 _PAUSE_S = 30.0
 
@@ -68,13 +68,13 @@ def _wake(url: str) -> None:
         return  # any answer will do, and none is told by what follows
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Subscribe, then test."""
     try:
-        subscribe(os.environ)
+        subscribe(given_settings(__doc__, arguments))
     except HookError as error:
         return end(error)
-    return smoke_test.main([])
+    return smoke_test.main(arguments)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,17 @@
 """The Azure command line, as hooks use it. Hooks run on whatever Python is there: standard library only."""
 
+import argparse
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+INFRA = Path(__file__).parents[1]
 
 
 class HookError(Exception):
@@ -35,6 +41,21 @@ def run(command: str, *arguments: str) -> Any:
     if done.returncode:
         raise HookError(f"{command} {' '.join(arguments[:4])} failed: {done.stderr.strip()[-600:]}")
     return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def given_settings(about: str | None, arguments: Sequence[str] | None = None) -> dict[str, str]:
+    """The environment, with the outputs of main.bicep: azd puts them there; else --outputs names a file with them."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--outputs", type=Path, help="outputs of main.bicep, as az prints them")
+    given = parser.parse_args(arguments)
+    return {**os.environ, **(outputs(given.outputs) if given.outputs else {})}
+
+
+def outputs(path: Path) -> dict[str, str]:
+    """The outputs of main.bicep from a file; az may have changed the case of their names."""
+    given = {name.lower(): str(entry["value"]) for name, entry in json.loads(path.read_text(encoding="utf-8")).items()}
+    names = re.findall(r"^output (\w+)", (INFRA / "main.bicep").read_text(encoding="utf-8"), re.MULTILINE)
+    return {name: given[name.lower()] for name in names if name.lower() in given}
 
 
 def setting(env: Mapping[str, str], name: str) -> str:

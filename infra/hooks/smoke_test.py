@@ -6,9 +6,7 @@ Settings come from the environment, as azd gives them to hooks, or from a file w
     python3 infra/hooks/smoke_test.py --outputs outputs.json
 """
 
-import argparse
 import json
-import os
 import subprocess
 import sys
 import time
@@ -17,27 +15,14 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from infra.hooks.command_line import HookError, end
+from infra.hooks.command_line import HookError, end, given_settings
 
 ROOT = Path(__file__).parents[2]
 TEXT = "The parcel arrived two days late, but the driver was very friendly and helped me carry it upstairs."
-NAMES = (
-    "ServiceBusConnection__fullyQualifiedNamespace",
-    "AzureWebJobsStorage__accountName",
-    "AZURE_OPENAI_DEPLOYMENT_NAME",
-    "SLUICE_NETWORK_MODE",
-    "SLUICE_URL",
-)
 # Role assignments take effect within minutes (Microsoft, "Troubleshoot Azure RBAC": up to 10).
 PATIENCE_S = 600.0
 _PAUSE_S = 20.0
 _EXIT_UNREACHABLE = 3
-
-
-def outputs(path: Path) -> dict[str, str]:
-    """The outputs of main.bicep as `az deployment` prints them, which may change the case of names."""
-    given = {name.lower(): str(entry["value"]) for name, entry in json.loads(path.read_text(encoding="utf-8")).items()}
-    return {name: given[name.lower()] for name in NAMES if name.lower() in given}
 
 
 def command() -> list[str]:
@@ -52,7 +37,7 @@ def command() -> list[str]:
     raise HookError("The sluice command isn't installed here: run make setup, then infra/hooks/smoke_test.py again.")
 
 
-def send(env: Mapping[str, str], patience_s: float = PATIENCE_S, pause_s: float = _PAUSE_S) -> dict[str, Any]:
+def send(env: Mapping[str, str], patience_s: float, pause_s: float = _PAUSE_S) -> dict[str, Any]:
     """Send a job and return its outcome.
 
     Raises:
@@ -65,7 +50,7 @@ def send(env: Mapping[str, str], patience_s: float = PATIENCE_S, pause_s: float 
         done = subprocess.run(
             [*command(), *arguments],
             input=TEXT + "\n",
-            env={**os.environ, **env, "PYTHONPATH": str(ROOT)},
+            env={**env, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             check=False,
@@ -83,18 +68,15 @@ def send(env: Mapping[str, str], patience_s: float = PATIENCE_S, pause_s: float 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the test; exit code 1 where the job didn't succeed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--outputs", type=Path, help="outputs of main.bicep, as az prints them")
-    given = parser.parse_args(arguments)
-    env = outputs(given.outputs) if given.outputs else {}
-    if {**os.environ, **env}.get("SLUICE_NETWORK_MODE") == "private" and not os.environ.get("SLUICE_SMOKE_TEST"):
+    env = given_settings(__doc__, arguments)
+    if env.get("SLUICE_NETWORK_MODE") == "private" and not env.get("SLUICE_SMOKE_TEST"):
         print(
             "==> no smoke test: Service Bus answers only inside its network. Run this there with SLUICE_SMOKE_TEST=1."
         )
         return 0
     print("==> smoke test: one feedback job")
     try:
-        outcome = send(env)
+        outcome = send(env, PATIENCE_S)
     except HookError as error:
         return end(error)
     if outcome["status"] != "succeeded":
