@@ -29,9 +29,7 @@ def test_a_failing_job_fails_the_smoke_test(
     assert "no outcome" in capsys.readouterr().err
 
 
-def test_wrong_settings_are_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_settings_are_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("AzureWebJobsStorage", "ServiceBusConnection"):
         monkeypatch.setenv(name, "nonsense")
 
