@@ -134,13 +134,14 @@ resource metricAlert 'Microsoft.Insights/metricAlerts@2018-03-01' = [for rule in
 }]
 
 // The events that these look for are log lines of shared/telemetry/events.py: `name field=value ...`. Sampling keeps
-// some lines for many: ItemCount says for how many.
+// some lines for many: itemCount says for how many. Tables have the names that Application Insights gives them, not those
+// of the workspace, which may hold other apps' lines, too.
 var logRules = [
   {
     name: 'sluice-failed-jobs'
     description: 'Many jobs have failed within 15 minutes.'
     severity: 2
-    query: 'AppTraces | where Message startswith "job_published " and Message has "status=failed" | summarize failed = sum(ItemCount) by kind = extract("kind=([a-z]+)", 1, Message)'
+    query: 'traces | where message startswith "job_published " and message has "status=failed" | summarize failed = sum(itemCount) by kind = extract("kind=([a-z]+)", 1, message)'
     column: 'failed'
     aggregation: 'Total'
     dimension: 'kind'
@@ -150,7 +151,7 @@ var logRules = [
     name: 'sluice-job-age'
     description: 'The oldest waiting job has waited for long: more comes in than the quota lets through, or nothing runs.'
     severity: 2
-    query: 'AppTraces | where Message startswith "pump_cycle " | extend minutes = todouble(extract("oldest_s=([0-9.]+)", 1, Message)) / 60, deployment = extract("deployment=([^ ]+)", 1, Message) | where isnotnull(minutes) | summarize minutes = max(minutes) by deployment'
+    query: 'traces | where message startswith "pump_cycle " | extend minutes = todouble(extract("oldest_s=([0-9.]+)", 1, message)) / 60, deployment = extract("deployment=([^ ]+)", 1, message) | where isnotnull(minutes) | summarize minutes = max(minutes) by deployment'
     column: 'minutes'
     aggregation: 'Maximum'
     dimension: 'deployment'
@@ -160,7 +161,7 @@ var logRules = [
     name: 'sluice-faults'
     description: 'The app has met an error that it doesn\'t know: a fault of Sluice, not of a job.'
     severity: 2
-    query: 'AppTraces | where Message startswith "job_fault " or Message startswith "row_unreadable " or Message startswith "booking_refused " | summarize faults = sum(ItemCount) by event = tostring(split(Message, " ")[0])'
+    query: 'traces | where message startswith "job_fault " or message startswith "row_unreadable " or message startswith "booking_refused " | summarize faults = sum(itemCount) by event = tostring(split(message, " ")[0])'
     column: 'faults'
     aggregation: 'Total'
     dimension: 'event'

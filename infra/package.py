@@ -5,6 +5,7 @@ It holds the source and requirements.txt; the platform installs the requirements
 
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pathspec
@@ -16,7 +17,17 @@ _FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # of a zip file's calendar: the same source 
 def files(root: Path) -> list[Path]:
     """What .funcignore leaves, relative to the folder and sorted."""
     ignored = pathspec.GitIgnoreSpec.from_lines((root / ".funcignore").read_text(encoding="utf-8").splitlines())
-    return sorted(Path(name) for name in ignored.match_tree_files(root, negate=True))
+
+    def kept(folder: Path) -> Iterator[Path]:
+        for path in folder.iterdir():
+            name = path.relative_to(root).as_posix()
+            if path.is_dir():
+                if not ignored.match_file(f"{name}/"):  # as git does, nothing of an ignored folder is looked at
+                    yield from kept(path)
+            elif not ignored.match_file(name):
+                yield path.relative_to(root)
+
+    return sorted(kept(root))
 
 
 def build(root: Path, target: Path) -> list[Path]:
@@ -26,7 +37,7 @@ def build(root: Path, target: Path) -> list[Path]:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as package:
         for path in held:
             entry = zipfile.ZipInfo(path.as_posix(), _FIRST_DAY)
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.compress_type = zipfile.ZIP_STORED if path.suffix == ".gz" else zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             package.writestr(entry, (root / path).read_bytes())
     return held

@@ -123,7 +123,7 @@ def _blob_trigger(subscription: Deployed) -> str:
 def _log_fields(queries: str) -> set[str]:
     """What the alerts' queries look for: each event, and the fields taken out of its line."""
     found = set()
-    for query in queries.split("AppTraces"):
+    for query in queries.split("traces |"):
         events = re.findall(r'startswith "(\w+) "', query)
         fields = re.findall(r'extract\("(\w+)=', query) + re.findall(r'has "(\w+)=', query)
         found |= {*events, *(f"{event}.{field}" for event in events for field in fields)}
