@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -56,13 +57,16 @@ def code() -> Code:
     constants = dict(_constants())
     return Code(
         received=frozenset(queues),
-        sent=frozenset(set(_configured_queues()) - {inbox for kind, inbox in _named_queues() if kind == "inbox"}),
+        sent=frozenset(_called(r"queue:|_queue$") - _called(r"queue:inbox$")),
         topics=frozenset(value for name, value in constants.items() if name.endswith("_TOPIC")),
         containers=frozenset(
             {value for name, value in constants.items() if name.endswith("_CONTAINER")}
             | {trigger.partition(" ")[0] for trigger in blobs}
+            | _called(r"containers?$")
         ),
-        tables=frozenset(value for name, value in constants.items() if name.endswith("_TABLE")),
+        tables=frozenset(
+            {value for name, value in constants.items() if name.endswith("_TABLE")} | _called(r"tables?$")
+        ),
         blob_triggers=frozenset(blobs),
         polling=frozenset(
             name
@@ -82,18 +86,23 @@ def _triggers() -> Iterator[tuple[str, dict[str, Any]]]:
         yield function.get_function_name(), function.get_trigger().get_dict_repr()
 
 
-def _named_queues() -> Iterator[tuple[str, str]]:
-    """The queues of every kind of job, with their part, from the settings' defaults."""
+def _configured(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """The texts among the settings' defaults: "feedback.inbox", "feedback-in"."""
+    if dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            kind = "queue:" if "Queues" in type(value).__name__ else ""
+            yield from _configured(getattr(value, field.name), f"{name}.{kind}{field.name}")
+    elif isinstance(value, str):
+        yield name, value
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _configured(item, name)
+
+
+def _called(pattern: str) -> set[str]:
+    """The defaults of settings whose name has this form: of queues, containers, tables."""
     settings = config.Settings.from_env(_LOCAL)
-    for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        if dataclasses.is_dataclass(value) and "Queues" in type(value).__name__:
-            for part in dataclasses.fields(value):
-                yield part.name, getattr(value, part.name)
-
-
-def _configured_queues() -> Iterator[str]:
-    yield from (name for _, name in _named_queues())
+    return {value for name, value in _configured(settings) if re.search(pattern, name)}
 
 
 def _constants() -> Iterator[tuple[str, str]]:
