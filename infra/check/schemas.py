@@ -8,6 +8,7 @@ A schema is {"version", "body": type, "types": {name: {"properties", "additional
 A type is "string", "int", "bool", "any", {"ref": name}, {"array": type} or {"values": [...]}.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -30,7 +31,7 @@ class SchemaError(Exception):
 
 
 def load(tools: Path, lock: Path, types: Iterable[str]) -> dict[str, Schema]:
-    """The schemas of these types, by type. Kept in `tools` until other types or other packages are wanted.
+    """The schemas of these types, by type. Kept in `tools` until other types or packages are wanted.
 
     Args:
         tools: the environment with the packages.
@@ -40,21 +41,23 @@ def load(tools: Path, lock: Path, types: Iterable[str]) -> dict[str, Schema]:
         SchemaError: a package isn't there, or doesn't answer.
     """
     wanted = sorted(types)
-    kept = tools / "schemas.json"
-    if kept.exists() and kept.stat().st_mtime > lock.stat().st_mtime:
+    kept, script = tools / "schemas.json", Path(__file__).with_name("sdk_schemas.py")
+    made_of = hashlib.sha256(" ".join(wanted).encode())
+    for path in (lock, script, Path(__file__)):
+        made_of.update(path.read_bytes())
+    if kept.exists():
         found = json.loads(kept.read_text(encoding="utf-8"))
-        if found["types"] == wanted:
+        if found["made_of"] == made_of.hexdigest():
             return dict(found["schemas"])
     python = tools / "bin" / "python"
     if not python.exists():
         raise SchemaError(f"There is no environment {tools}: make lint installs it.")
-    script = Path(__file__).with_name("sdk_schemas.py")
     done = subprocess.run([python, script, *wanted], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SchemaError(f"The models of the management SDKs can't be read: {done.stderr[-500:]}")
     schemas: dict[str, Schema] = json.loads(done.stdout)
     schemas |= _ask_server(tools / "bin" / "azmcp", [name for name in wanted if name not in schemas])
-    kept.write_text(json.dumps({"types": wanted, "schemas": schemas}), encoding="utf-8")
+    kept.write_text(json.dumps({"made_of": made_of.hexdigest(), "schemas": schemas}), encoding="utf-8")
     return schemas
 
 
