@@ -149,7 +149,7 @@ var logRules = [
   }
   {
     name: 'sluice-job-age'
-    description: 'The oldest waiting job has waited for long: more comes in than the quota lets through, or nothing runs.'
+    description: 'A call has been due for long and isn\'t let through: more comes in than the quota takes, or calls can\'t start.'
     severity: 2
     query: 'traces | where message startswith "pump_cycle " | extend minutes = todouble(extract("oldest_s=([0-9.]+)", 1, message)) / 60, deployment = extract("deployment=([^ ]+)", 1, message) | where isnotnull(minutes) | summarize minutes = max(minutes) by deployment'
     column: 'minutes'

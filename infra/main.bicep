@@ -44,19 +44,12 @@ param reasoningModel model = loadJsonContent('models.json').reasoning.model
 @minValue(0)
 param reasoningCapacity int = loadJsonContent('models.json').reasoning.capacity[profile]
 
-@description('Model of audio jobs. Whisper\'s quota counts requests only: tokensPerUnit is 0.')
+@description('Model of audio jobs. Whisper\'s quota counts requests only, one a minute for each unit: tokensPerUnit is 0.')
 param transcriptionModel model = loadJsonContent('models.json').transcription.model
 
 @description('Units of the transcription deployment; 0: none, and audio jobs fail with a clear error.')
 @minValue(0)
 param transcriptionCapacity int = loadJsonContent('models.json').transcription.capacity[profile]
-
-@description('Embedding model.')
-param embeddingModel model = loadJsonContent('models.json').embedding.model
-
-@description('Units of the embedding deployment; 0: none.')
-@minValue(0)
-param embeddingCapacity int = loadJsonContent('models.json').embedding.capacity[profile]
 
 @description('API version of Azure OpenAI; v1 is its version-free path.')
 param openAiApiVersion string = 'v1'
@@ -75,11 +68,10 @@ type names = {
   chat: string
   reasoning: string
   transcription: string
-  embedding: string
 }
 
 @description('Names of the deployments.')
-param deploymentNames names = { chat: 'chat', reasoning: 'reasoning', transcription: 'transcription', embedding: 'embedding' }
+param deploymentNames names = { chat: 'chat', reasoning: 'reasoning', transcription: 'transcription' }
 
 // ---- The app ----
 
@@ -198,15 +190,13 @@ var ownOpenAi = empty(existingOpenAi.name)
 var ownNetwork = isPrivate && empty(network.app)
 var ownReasoning = reasoningCapacity > 0
 var hasAudio = transcriptionCapacity > 0
-var hasEmbedding = embeddingCapacity > 0
 
 // What is deployed. The app's limits are made of the same values (settings, below).
 var forChat = [{ name: deploymentNames.chat, model: chatModel, capacity: chatCapacity }]
 var forReasoning = [{ name: deploymentNames.reasoning, model: reasoningModel, capacity: reasoningCapacity }]
 var forAudio = [{ name: deploymentNames.transcription, model: transcriptionModel, capacity: transcriptionCapacity }]
-var forEmbedding = [{ name: deploymentNames.embedding, model: embeddingModel, capacity: embeddingCapacity }]
 var forText = concat(forChat, ownReasoning ? forReasoning : [])
-var deployments = concat(forText, hasAudio ? forAudio : [], hasEmbedding ? forEmbedding : [])
+var deployments = concat(forText, hasAudio ? forAudio : [])
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: resourceGroupName
@@ -337,7 +327,7 @@ module app 'function.bicep' = {
 }
 
 // Whatever the app is told. docs/configuration.md explains each.
-var settings = union(always, ownReasoning ? reasoning : {}, hasAudio ? audio : {}, audioTokens > 0 ? audioByTokens : {}, hasEmbedding ? embedding : {}, scheduled ? durable : {})
+var settings = union(always, ownReasoning ? reasoning : {}, hasAudio ? audio : {}, audioTokens > 0 ? audioByTokens : {}, scheduled ? durable : {})
 
 var always = {
   AZURE_CLIENT_ID: identity.outputs.clientId
@@ -375,8 +365,6 @@ var audio = {
 
 var audioTokens = transcriptionCapacity * transcriptionModel.tokensPerUnit
 var audioByTokens = { TRANSCRIPTION_TOKEN_LIMIT_PER_MINUTE: string(audioTokens) }
-
-var embedding = { AZURE_OPENAI_EMBEDDING_DEPLOYMENT_NAME: deploymentNames.embedding }
 
 // Overrides of host.json.
 var scheduled = durableBackend == 'DurableTaskScheduler'

@@ -74,18 +74,6 @@ resource queue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [for item i
   }
 }]
 
-// For who wants to hear of jobs without taking part.
-resource events 'Microsoft.ServiceBus/namespaces/topics@2024-01-01' = {
-  parent: bus
-  name: 'sluice-events'
-  properties: {
-    requiresDuplicateDetection: true
-    duplicateDetectionHistoryTimeWindow: 'PT10M'
-    defaultMessageTimeToLive: 'P14D'
-    maxSizeInMegabytes: 1024
-  }
-}
-
 resource receive 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (item, i) in queues: if (item.receives) {
   name: guid(queue[i].id, appPrincipalId, roles.receiver)
   scope: queue[i]
@@ -105,16 +93,6 @@ resource send 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (item,
     principalType: 'ServicePrincipal'
   }
 }]
-
-resource publish 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(events.id, appPrincipalId, roles.sender)
-  scope: events
-  properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.sender)
-    principalId: appPrincipalId
-    principalType: 'ServicePrincipal'
-  }
-}
 
 resource manage 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (item, i) in queues: if (manageQueues && item.receives) {
   name: guid(queue[i].id, appPrincipalId, roles.owner)

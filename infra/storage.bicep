@@ -24,10 +24,11 @@ var packageContainer = 'app-package'
 var containers = [
   packageContainer
   'audio-in' // recordings to transcribe: a blob here starts a job
-  'audio-out'
+  'audio-out' // transcripts, as files
+  'audio-sent' // recordings that `sluice send audio` uploads
   'claim-checks' // bodies too large for a message
   'event-dead-letters' // events that Event Grid could not deliver (subscriptions.bicep)
-  'reasoning-in'
+  'reasoning-in' // texts that reasoning jobs name
   'sluice-logs' // log files that instances have shipped
   'sluice-payloads' // bodies and outcomes too large for a table
 ]

@@ -24,7 +24,6 @@ def scenarios(infra: Path = INFRA) -> Mapping[str, dict[str, Any]]:
         "least": {
             **_NAMED,
             "transcriptionCapacity": 0,
-            "embeddingCapacity": 0,
             "alwaysReadyDurable": 0,
             "retentionDays": 0,
         },

@@ -35,7 +35,7 @@ class Azure:
     Attributes:
         queues: their properties, by name.
         roles: "role on resource" that the app has; `operator_roles`: that principalId has.
-        deployments: capacity and model of each, by name.
+        deployments: capacity and model of each, by name, and the tokens and requests a minute that it grants.
         blob_triggers: "container -> function", by the event subscriptions.
         log_fields: "event" and "event.field" that alerts look for.
         parameters: of main.bicep.
@@ -62,7 +62,10 @@ def azure(case: str = "most", infra: Path = INFRA, **changed: Any) -> Azure:
     Args:
         changed: parameters other than the scenario's.
     """
-    found = tuple(Deployment(infra / "main.bicep", {**scenarios(infra)[case], **changed}).resources)
+    parameters = {**scenarios(infra)[case], **changed}
+    found = tuple(Deployment(infra / "main.bicep", parameters).resources)
+    known = [entry["model"] for entry in json.loads((infra / "models.json").read_text()).values()]
+    models = {model["name"]: model for model in [*known, *(parameters[p] for p in parameters if p.endswith("Model"))]}
     group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-test"
     after = Deployment(infra / "subscriptions.bicep", AFTER_DEPLOY, group).resources
     queries = " ".join(
@@ -78,10 +81,7 @@ def azure(case: str = "most", infra: Path = INFRA, **changed: Any) -> Azure:
         settings=next(dict(each.body["properties"]) for each in _of(found, "sites/config")),
         roles={_role(each) for each in _of(found, "roleAssignments") if _who(each) != OPERATOR},
         operator_roles={_role(each) for each in _of(found, "roleAssignments") if _who(each) == OPERATOR},
-        deployments={
-            _last(each): {"capacity": each.body["sku"]["capacity"], "model": each.body["properties"]["model"]["name"]}
-            for each in _of(found, "accounts/deployments")
-        },
+        deployments={_last(each): _granted(each, models) for each in _of(found, "accounts/deployments")},
         hubs={_last(hub) for hub in _of(found, "schedulers/taskHubs")},
         blob_triggers={_blob_trigger(each) for each in after if each.type.endswith("eventSubscriptions")},
         log_fields=set(_log_fields(queries)),
@@ -118,6 +118,16 @@ def _blob_trigger(subscription: Deployed) -> str:
     assert container
     assert function
     return f"{container[1]} -> {function[1]}"
+
+
+def _granted(deployment: Deployed, models: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    capacity, model = deployment.body["sku"]["capacity"], deployment.body["properties"]["model"]["name"]
+    return {
+        "capacity": capacity,
+        "model": model,
+        "tpm": capacity * models[model]["tokensPerUnit"],
+        "rpm": capacity * models[model]["requestsPerUnit"],
+    }
 
 
 def _log_fields(queries: str) -> set[str]:

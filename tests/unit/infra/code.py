@@ -15,7 +15,11 @@ from shared import config
 
 ROOT = Path(__file__).parents[3]
 DEPLOYED = [ROOT / "function_app.py", *sorted(ROOT.glob("shared/**/*.py")), *sorted(ROOT.glob("functions/**/*.py"))]
-_LOCAL = {"AzureWebJobsStorage": "x", "ServiceBusConnection": "Endpoint=sb://x"}
+_LOCAL = {
+    "AzureWebJobsStorage": "x",
+    "ServiceBusConnection": "Endpoint=sb://x",
+    "AZURE_OPENAI_REASONING_DEPLOYMENT_NAME": "x",  # without it, the others of that deployment aren't read
+}
 
 
 @dataclass(frozen=True)

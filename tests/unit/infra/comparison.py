@@ -1,7 +1,7 @@
 """Where code and Bicep differ, in sentences."""
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from typing import Any
 
 from shared.config import Settings
@@ -14,47 +14,37 @@ OF_THE_PLATFORM = re.compile(
     r"(AzureWebJobsStorage|ServiceBusConnection)__\w+|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING"
     r"|AZURE_CLIENT_ID|AzureFunctionsJobHost__\w+|DURABLE_TASK_SCHEDULER_CONNECTION_STRING"
 )
-_LIMITS = {
-    "OPENAI": "AZURE_OPENAI_DEPLOYMENT_NAME",
-    "REASONING": "AZURE_OPENAI_REASONING_DEPLOYMENT_NAME",
-    "TRANSCRIPTION": "AZURE_OPENAI_TRANSCRIPTION_DEPLOYMENT_NAME",
-}
 _SENDS_TO_ITS_INBOX = {"audio-in": "recordings that were dropped as blobs"}
 
 
-def differences(code: Code, azure: Azure, coming: Mapping[str, Set[str]]) -> list[str]:
-    """What the code uses and the Bicep lacks, and the other way round.
-
-    Args:
-        coming: what the Bicep may have ahead of the code.
-    """
+def differences(code: Code, azure: Azure) -> list[str]:
+    """What the code uses and the Bicep lacks, and the other way round."""
     return [
-        *_both("queue", code.received | code.sent, set(azure.queues) - {"answers"}, coming["queues"]),
-        *_both("topic", code.topics, azure.topics, coming["topics"]),
-        *_both("container", code.containers, azure.containers - _OF_THE_DEPLOYMENT, coming["containers"]),
-        *_both("table", code.tables, azure.tables, coming["tables"]),
-        *_both("blob trigger", code.blob_triggers, azure.blob_triggers, coming["blob triggers"]),
+        *_both("queue", code.received | code.sent, set(azure.queues) - {"answers"}),
+        *_both("topic", code.topics, azure.topics),
+        *_both("container", code.containers, azure.containers - _OF_THE_DEPLOYMENT),
+        *_both("table", code.tables, azure.tables),
+        *_both("blob trigger", code.blob_triggers, azure.blob_triggers),
         *(f"{name} polls for blobs, and Flex Consumption knows Event Grid only" for name in sorted(code.polling)),
-        *_settings(code, azure, coming["settings"]),
-        *_deployments(azure),
-        *_roles(code, azure, coming["queues"]),
+        *_settings(code, azure),
+        *_roles(code, azure),
         *_queue_properties(azure),
         *_host(code, azure),
-        *_log_fields(code, azure, coming["log fields"]),
+        *_log_fields(code, azure),
     ]
 
 
 _OF_THE_DEPLOYMENT = {"app-package", "event-dead-letters"}  # the platform's: the package, and Event Grid's dead letters
 
 
-def _both(what: str, used: Set[str], there: Set[str], coming: Set[str]) -> Iterator[str]:
+def _both(what: str, used: Set[str], there: Set[str]) -> Iterator[str]:
     yield from (f"the code uses the {what} {name}, the Bicep has none" for name in sorted(used - there))
-    yield from (f"the Bicep has the {what} {name}, no code uses it" for name in sorted(there - used - coming))
+    yield from (f"the Bicep has the {what} {name}, no code uses it" for name in sorted(there - used))
 
 
-def _settings(code: Code, azure: Azure, coming: Set[str]) -> Iterator[str]:
+def _settings(code: Code, azure: Azure) -> Iterator[str]:
     for name in sorted(azure.settings):
-        if name not in code.settings | coming and not OF_THE_PLATFORM.fullmatch(name):
+        if name not in code.settings and not OF_THE_PLATFORM.fullmatch(name):
             yield f"the Bicep sets {name}, no code reads it"
     try:
         settings = Settings.from_env(azure.settings)
@@ -64,27 +54,34 @@ def _settings(code: Code, azure: Azure, coming: Set[str]) -> Iterator[str]:
     for service, connection in (("blobs", settings.blobs), ("tables", settings.tables), ("bus", settings.service_bus)):
         if not connection.address or not connection.client_id or connection.connection_string:
             yield f"{service}: the Bicep's settings don't name an address and the app's identity"
-    if not settings.openai.endpoint or not settings.openai.deployment or not settings.openai.base_model:
-        yield "models: the Bicep's settings lack the endpoint, the deployment or its base model"
-    if settings.openai.api_key or any("KEY" in name or "SECRET" in name for name in azure.settings):
+    if any("KEY" in name or "SECRET" in name for name in azure.settings):
         yield "the Bicep sets a key"
-    if settings.quota.tpm != int(azure.settings["OPENAI_TOKEN_LIMIT_PER_MINUTE"]):
-        yield "the app's tokens per minute are not those of the Bicep"
+    yield from deployment_differences(settings, azure)
 
 
-def _deployments(azure: Azure) -> Iterator[str]:
-    named = {value: name for name, value in azure.settings.items() if name.endswith("_DEPLOYMENT_NAME")}
-    for deployment in sorted(set(named) - set(azure.deployments)):
-        yield f"{named[deployment]} is {deployment}, and there is no such deployment"
-    for deployment in sorted(set(azure.deployments) - set(named)):
-        yield f"no setting names the deployment {deployment}"
-    for prefix, name in _LIMITS.items():
-        limits = [key for key in azure.settings if re.fullmatch(rf"{prefix}_(TOKEN|REQUEST)_LIMIT_PER_MINUTE", key)]
-        if name in azure.settings and not limits:
-            yield f"{name} is set without the limits of its deployment"
+def deployment_differences(settings: Settings, azure: Azure) -> Iterator[str]:
+    """The models that the app calls, and what it takes their limits for."""
+    used = {"chat": settings.chat, "reasoning": settings.reasoner}
+    if settings.transcription.openai.deployment:  # else audio jobs fail with an error that says so
+        used["transcription"] = settings.transcription
+    named = {each.openai.deployment for each in used.values()}
+    for deployment in sorted(set(azure.deployments) - named):
+        yield f"the Bicep has the deployment {deployment}, no setting names it"
+    for use, each in used.items():
+        granted = azure.deployments.get(each.openai.deployment or "")
+        if not each.openai.endpoint or granted is None:
+            yield f"{use}: the app calls {each.openai.deployment} at {each.openai.endpoint}, which isn't deployed"
+            continue
+        if each.openai.base_model != granted["model"]:
+            yield f"{use}: the app takes the deployment for {each.openai.base_model}, it is {granted['model']}"
+        if each.quota.rpm != granted["rpm"]:
+            yield f"{use}: the app may make {each.quota.rpm} requests a minute, {granted['rpm']} are granted"
+        # A model whose quota counts requests alone has no limit to break.
+        if granted["tpm"] and each.quota.tpm != granted["tpm"]:
+            yield f"{use}: the app may use {each.quota.tpm} tokens a minute, {granted['tpm']} are granted"
 
 
-def _roles(code: Code, azure: Azure, coming: Set[str]) -> Iterator[str]:
+def _roles(code: Code, azure: Azure) -> Iterator[str]:
     """The app's roles: what each use needs, and no more."""
     needed = {f"{role} on {kind}" for role, kind in _ALWAYS}
     there = {re.sub(r"/(?:aoai|appi|stsluice|sb|dts)-?[\w-]*(?=/|$)", "", role) for role in azure.roles}
@@ -97,12 +94,10 @@ def _roles(code: Code, azure: Azure, coming: Set[str]) -> Iterator[str]:
             needed.add(f"Azure Service Bus Data Sender on {queue}/{name}")
     needed.add(f"Azure Service Bus Data Sender on {queue}/answers")
     needed |= {
-        f"Azure Service Bus Data Sender on Microsoft.ServiceBus/namespaces/topics/{name}" for name in azure.topics
+        f"Azure Service Bus Data Sender on Microsoft.ServiceBus/namespaces/topics/{name}" for name in code.topics
     }
     yield from (f"the app lacks {role}" for role in sorted(needed - there))
-    for role in sorted(there - needed):
-        if role.rpartition("/")[2] not in coming:
-            yield f"the app has {role}, which nothing needs"
+    yield from (f"the app has {role}, which nothing needs" for role in sorted(there - needed))
 
 
 _ALWAYS = (
@@ -142,20 +137,6 @@ def _host(code: Code, azure: Azure) -> Iterator[str]:
         yield "host.json lets a function run for longer than its lock is renewed"
 
 
-def _log_fields(code: Code, azure: Azure, coming: Set[str]) -> Iterator[str]:
-    for name in sorted(azure.log_fields - code.events - coming):
+def _log_fields(code: Code, azure: Azure) -> Iterator[str]:
+    for name in sorted(azure.log_fields - code.events):
         yield f"an alert looks for {name}, which no log line has"
-
-
-def caught_up(code: Code, coming: Mapping[str, Set[str]]) -> list[str]:
-    """What is allowed as coming, and is there."""
-    there = {
-        "queues": code.received | code.sent,
-        "topics": code.topics,
-        "containers": code.containers,
-        "tables": code.tables,
-        "blob triggers": code.blob_triggers,
-        "settings": code.settings,
-        "log fields": code.events,
-    }
-    return sorted(f"{what}: {name}" for what, names in coming.items() for name in names & there[what])

@@ -9,32 +9,14 @@ from pathlib import Path
 import pytest
 
 from infra.check.scenarios import INFRA, scenarios
+from shared.config import Settings
 from tests.unit.infra.azure import azure, parameter_names
 from tests.unit.infra.code import ROOT, Code, code
-from tests.unit.infra.coming import COMING
-from tests.unit.infra.comparison import OF_THE_PLATFORM, caught_up, differences
+from tests.unit.infra.comparison import OF_THE_PLATFORM, deployment_differences, differences
 
 
 def test_what_the_code_uses_is_what_the_bicep_deploys() -> None:
-    assert differences(code(), azure(), COMING) == []
-
-
-def test_nothing_is_allowed_as_coming_that_is_there() -> None:
-    assert caught_up(code(), COMING) == [], "remove it from tests/unit/infra/coming.py"
-
-
-def test_what_is_coming_is_in_the_bicep() -> None:
-    found = azure()
-    there = {
-        "queues": set(found.queues),
-        "topics": found.topics,
-        "containers": found.containers,
-        "tables": found.tables,
-        "blob triggers": found.blob_triggers,
-        "settings": set(found.settings),
-        "log fields": found.log_fields,
-    }
-    assert {what: names - there[what] for what, names in COMING.items() if names - there[what]} == {}
+    assert differences(code(), azure()) == []
 
 
 @pytest.mark.parametrize(
@@ -68,6 +50,14 @@ def test_what_is_coming_is_in_the_bicep() -> None:
             "",
             "uses the container claim-checks",
         ),
+        ("storage.bicep", "  'audio-sent' // recordings", "  // recordings", "uses the container audio-sent"),
+        ("storage.bicep", "'logindex', ", "", "uses the table logindex"),
+        (
+            "servicebus.bicep",
+            "'audio-in', receives: true, sends: true",
+            "'audio-in', receives: true, sends: false",
+            "the app lacks Azure Service Bus Data Sender on Microsoft.ServiceBus/namespaces/queues/audio-in",
+        ),
         ("storage.bicep", "'sluicejobs', ", "", "uses the table sluicejobs"),
         ("storage.bicep", "'sluicejobs'", "'sluicejobs', 'spare'", "has the table spare"),
         (
@@ -80,13 +70,37 @@ def test_what_is_coming_is_in_the_bicep() -> None:
             "main.bicep",
             "  AZURE_OPENAI_DEPLOYMENT_NAME: deploymentNames.chat\n",
             "",
-            "lack the endpoint, the deployment",
+            "chat: the app calls None",
         ),
         (
             "main.bicep",
             "AZURE_OPENAI_DEPLOYMENT_NAME: deploymentNames.chat\n  AZURE",
             "AZURE_OPENAI_DEPLOYMENT_NAME: 'gpt'\n  AZURE",
-            "there is no such deployment",
+            "chat: the app calls gpt at",
+        ),
+        (
+            "main.bicep",
+            "AZURE_OPENAI_REASONING_BASE_MODEL: reasoningModel.name",
+            "AZURE_OPENAI_REASONING_BASE_MODEL: chatModel.name",
+            "reasoning: the app takes the deployment for gpt-5.4-mini, it is gpt-5.4",
+        ),
+        (
+            "main.bicep",
+            "  AZURE_OPENAI_TRANSCRIPTION_DEPLOYMENT_NAME: deploymentNames.transcription\n",
+            "",
+            "has the deployment transcription, no setting names it",
+        ),
+        (
+            "main.bicep",
+            "string(transcriptionCapacity * transcriptionModel.requestsPerUnit)",
+            "string(transcriptionCapacity * chatModel.tokensPerUnit)",
+            "transcription: the app may make 3000 requests a minute, 3 are granted",
+        ),
+        (
+            "main.bicep",
+            "string(reasoningCapacity * reasoningModel.tokensPerUnit)",
+            "string(chatCapacity * reasoningModel.tokensPerUnit)",
+            "reasoning: the app may use 500000 tokens a minute, 20000 are granted",
         ),
         (
             "main.bicep",
@@ -141,13 +155,14 @@ def test_a_mistake_in_the_bicep_is_told(tmp_path: Path, file: str, old: str, new
     assert old in source
     (tmp_path / file).write_text(source.replace(old, new))
 
-    assert any(told in sentence for sentence in differences(code(), azure(infra=tmp_path), COMING))
+    assert any(told in sentence for sentence in differences(code(), azure(infra=tmp_path)))
 
 
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
         ({"received": {"feedback-in", "other-in"}}, "uses the queue other-in"),
+        ({"topics": {"sluice-events"}}, "uses the topic sluice-events"),
         ({"tables": {"sluicejobs", "sluicefailures"}}, "has the table sluicepending, no code"),
         ({"containers": {"sluice-payloads", "claim-checks", "new"}}, "uses the container new"),
         ({"blob_triggers": {"audio-in -> dropped"}}, "uses the blob trigger audio-in -> dropped"),
@@ -159,7 +174,7 @@ def test_a_mistake_in_the_bicep_is_told(tmp_path: Path, file: str, old: str, new
 def test_a_change_of_the_code_alone_is_told(changed: dict[str, set[str]], told: str) -> None:
     other = dataclasses.replace(code(), **{name: frozenset(value) for name, value in changed.items()})
 
-    assert any(told in sentence for sentence in differences(other, azure(), COMING))
+    assert any(told in sentence for sentence in differences(other, azure()))
 
 
 def test_a_change_of_host_json_alone_is_told() -> None:
@@ -168,7 +183,7 @@ def test_a_change_of_host_json_alone_is_told() -> None:
     host["functionTimeout"] = "01:00:00"
     other: Code = dataclasses.replace(code(), host=host)
 
-    told = " ".join(differences(other, azure(), COMING))
+    told = " ".join(differences(other, azure()))
 
     assert "task hub other" in told
     assert "longer than its lock" in told
@@ -178,7 +193,7 @@ def test_a_change_of_host_json_alone_is_told() -> None:
 def test_the_apps_limits_follow_from_the_capacity(capacity: int) -> None:
     found = azure("most", chatCapacity=capacity, reasoningCapacity=capacity, transcriptionCapacity=capacity)
 
-    assert {name: entry["capacity"] for name, entry in found.deployments.items() if name != "embedding"} == {
+    assert {name: entry["capacity"] for name, entry in found.deployments.items()} == {
         "chat": capacity,
         "reasoning": capacity,
         "transcription": capacity,
@@ -196,7 +211,13 @@ def test_the_apps_limits_follow_from_the_capacity(capacity: int) -> None:
 
 def test_a_model_that_is_left_out_leaves_no_setting() -> None:
     names = azure("least").settings
-    assert not [name for name in names if "TRANSCRIPTION" in name or "EMBEDDING" in name or "REASONING" in name]
+    assert not [name for name in names if "TRANSCRIPTION" in name or "REASONING" in name]
+
+
+@pytest.mark.parametrize("case", sorted(set(scenarios()) - {"existing"}))
+def test_the_app_takes_what_each_deployment_grants(case: str) -> None:
+    found = azure(case)
+    assert list(deployment_differences(Settings.from_env(found.settings), found)) == []
 
 
 @pytest.mark.parametrize("case", sorted(scenarios()))
@@ -237,7 +258,7 @@ def test_the_local_service_bus_has_the_queues_of_the_bicep() -> None:
     namespace = json.loads((ROOT / "local" / "service_bus" / "config.json").read_text())["UserConfig"]["Namespaces"][0]
     local = {queue["Name"]: queue["Properties"] for queue in namespace["Queues"]}
     found = azure("dev").queues
-    assert set(local) == set(found) - COMING["queues"]
+    assert set(local) == set(found)
     for name, properties in local.items():
         for key, value in properties.items():
             assert found[name][key[0].lower() + key[1:]] == value, f"{name}: {key}"
@@ -245,13 +266,13 @@ def test_the_local_service_bus_has_the_queues_of_the_bicep() -> None:
 
 def test_settings_of_the_bicep_are_documented() -> None:
     documented = set(re.findall(r"`([A-Za-z_]+)`", (ROOT / "docs" / "configuration.md").read_text()))
-    ours = {name for name in azure().settings if not OF_THE_PLATFORM.fullmatch(name)} - COMING["settings"]
+    ours = {name for name in azure().settings if not OF_THE_PLATFORM.fullmatch(name)}
     assert ours - documented == set()
 
 
 def test_the_sample_settings_are_read() -> None:
     sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
-    assert set(sample) - code().settings == {"FUNCTIONS_WORKER_RUNTIME"}
+    assert set(sample) - code().settings == set()
 
 
 def test_parameter_files_name_parameters_that_exist() -> None:

@@ -57,7 +57,7 @@ def test_nothing_is_missing(command_line: CommandLine) -> None:
         ({"functionapp list-flexconsumption-runtimes": [{"version": "3.12"}]}, {}, "doesn't offer Python 3.13"),
         ({}, {"SLUICE_NETWORK_MODE": "private"}, "needs Service Bus Premium"),
         ({"cognitiveservices model list": models(version="0")}, {}, "for chat; it has the versions 0"),
-        ({"cognitiveservices model list": []}, {}, "for embedding; it has no such model"),
+        ({"cognitiveservices model list": []}, {}, "for transcription; it has no such model"),
         ({"cognitiveservices model list": models(sku="Standard")}, {}, "doesn't offer gpt-5.4-mini"),
         ({}, {"SLUICE_CHAT_CAPACITY": "2000"}, "is 1000 units, and 2000 are wanted for chat: lower SLUICE_CHAT_CAP"),
     ],
