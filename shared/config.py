@@ -17,6 +17,7 @@ from shared.config_models import chat_settings, quota_settings, reasoner_setting
 from shared.config_reader import Connection as Connection
 from shared.config_reader import Reader
 from shared.log_settings import LogSettings, LogTriggers, log_triggers_of, read_log_settings, secret_values
+from shared.telemetry_settings import TelemetrySettings, read_telemetry_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,13 @@ def log_settings(env: Mapping[str, str] | None = None) -> LogSettings:
 def log_triggers(env: Mapping[str, str] | None = None) -> LogTriggers:
     """What the app's index needs to know of log shipping."""
     return log_triggers_of(Reader(os.environ if env is None else env))
+
+
+def telemetry_settings(env: Mapping[str, str] | None = None) -> TelemetrySettings:
+    """What is traced and measured, and where it goes. Raises ConfigurationError."""
+    found = os.environ if env is None else env
+    logs = log_settings(found)
+    return read_telemetry_settings(Reader(found), logs.app, logs.machine, logs.secrets)
 
 
 def storage_connections(env: Mapping[str, str] | None = None) -> tuple[Connection, Connection]:

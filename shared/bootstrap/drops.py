@@ -12,6 +12,7 @@ from shared.messaging.sender import ServiceBusMessageSender
 from shared.storage.azure import blob_service
 from shared.storage.blob_facts import AzureBlobLookup
 from shared.telemetry.events import quiet_libraries
+from shared.telemetry.start import start_telemetry
 
 
 @cache
@@ -23,6 +24,7 @@ def audio_drops() -> AudioDrops:
     """
     quiet_libraries()
     start_log_shipping()
+    start_telemetry()
     settings = Settings.from_env()
     blobs = AzureBlobLookup(blob_service(settings.blobs))
     return AudioDrops(blobs, ServiceBusMessageSender(settings.service_bus), audio_container(), audio_queues().inbox)

@@ -16,6 +16,7 @@ RANKS = [
     "shared.config_reader",
     "shared.config_models",
     "shared.log_settings",
+    "shared.telemetry_settings",
     "shared.config",
     "shared.telemetry",
     "shared.resilience",
@@ -38,6 +39,9 @@ ONLY_IN = {  # package -> the only places that may import it
     "openai": ("shared.model",),
     "tiktoken": ("shared.model",),
     "imageio_ffmpeg": ("shared.audio",),
+    "opentelemetry": ("shared.telemetry",),
+    "prometheus_client": ("shared.telemetry",),
+    "azure.monitor": ("shared.telemetry",),
     "azure.functions": ("functions", "function_app"),
     "azure.durable_functions": ("functions", "function_app"),
     "local": (),
@@ -64,6 +68,10 @@ HEAVY = (
     "azure.data.tables",
     "azure.storage",
     "azure.identity",
+    "azure.monitor",
+    "opentelemetry.sdk",
+    "opentelemetry.exporter",
+    "prometheus_client",
 )
 
 

@@ -1,0 +1,107 @@
+"""Settings of traces, metrics and exported logs. Read through shared/config.py, as all settings are."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Protocol
+
+from shared.errors import ConfigurationError
+
+EXPORTERS = ("azure", "otlp", "file", "console", "prometheus")
+SIGNALS = ("traces", "metrics", "logs")
+OFF = "off"
+
+
+class Reader(Protocol):
+    """Typed look-ups of settings."""
+
+    def text(self, *names: str) -> str | None: ...
+
+    def number(self, name: str, default: float, *, low: float, high: float) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """What is recorded, and where it goes.
+
+    Attributes:
+        exporters: of EXPORTERS; none means that nothing is recorded.
+        signals: of SIGNALS.
+        sample_ratio: the share of traces that is recorded.
+        interval_s: between exports of metrics.
+        folder: of the exporter `file`.
+        max_bytes: most that the files of one signal may take there.
+        connection_string: of Application Insights.
+        app: name of the service.
+        instance: name of this machine, container or instance; the process is added to it.
+        secrets: values that must not be in any exported log.
+    """
+
+    exporters: tuple[str, ...]
+    signals: tuple[str, ...]
+    sample_ratio: float
+    interval_s: float
+    folder: Path
+    max_bytes: int
+    connection_string: str | None = field(default=None, repr=False)
+    app: str = "sluice"
+    instance: str = "machine"
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is recorded."""
+        return bool(self.exporters)
+
+
+def read_telemetry_settings(
+    reader: Reader, app: str, instance: str, secrets: tuple[str, ...] = ()
+) -> TelemetrySettings:
+    """Read and check them.
+
+    Raises:
+        ConfigurationError: names the setting that is wrong.
+    """
+    connection_string = reader.text("APPLICATIONINSIGHTS_CONNECTION_STRING")
+    exporters = _exporters(reader, connection_string)
+    folder = reader.text("SLUICE_TELEMETRY_DIR")
+    return TelemetrySettings(
+        exporters=exporters,
+        signals=_names(reader, "SLUICE_TELEMETRY_SIGNALS", SIGNALS) or SIGNALS,
+        sample_ratio=reader.number("SLUICE_TELEMETRY_SAMPLE_RATIO", 1.0, low=0, high=1),
+        interval_s=reader.number("SLUICE_TELEMETRY_INTERVAL_S", 60.0, low=0.1, high=3600),
+        folder=Path(folder) if folder else Path(gettempdir()) / "sluice-telemetry",
+        max_bytes=int(reader.number("SLUICE_TELEMETRY_MAX_BYTES", 50_000_000, low=10_000, high=1e12)),
+        connection_string=connection_string,
+        app=app,
+        instance=instance,
+        secrets=secrets,
+    )
+
+
+def _exporters(reader: Reader, connection_string: str | None) -> tuple[str, ...]:
+    """As set, else those whose address is set, as the Functions host chooses its own."""
+    if (reader.text("SLUICE_TELEMETRY") or "").lower() == OFF:
+        return ()
+    named = _names(reader, "SLUICE_TELEMETRY", EXPORTERS)
+    endpoint = reader.text("OTEL_EXPORTER_OTLP_ENDPOINT")
+    if not named:
+        return tuple(
+            name for name, address in (("azure", connection_string), ("otlp", endpoint)) if address is not None
+        )
+    if "azure" in named and connection_string is None:
+        raise ConfigurationError(
+            "The setting SLUICE_TELEMETRY names azure, and APPLICATIONINSIGHTS_CONNECTION_STRING is missing.",
+            field="APPLICATIONINSIGHTS_CONNECTION_STRING",
+        )
+    return named
+
+
+def _names(reader: Reader, name: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    given = tuple(filter(None, (part.strip().lower() for part in (reader.text(name) or "").split(","))))
+    if unknown := [part for part in given if part not in known]:
+        off = " or off" if name == "SLUICE_TELEMETRY" else ""
+        raise ConfigurationError(
+            f"The setting {name} must name some of {', '.join(known)}{off}, not {unknown[0]!r}.", field=name
+        )
+    return tuple(dict.fromkeys(given))
