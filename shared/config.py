@@ -111,6 +111,7 @@ class Settings:
     reasoning_max_samples: int
     reasoning_max_input_chars: int
     logs: LogSettings
+    telemetry: TelemetrySettings
     feedback_profile: Path | None
     max_text_chars: int
     max_body_bytes: int
@@ -155,6 +156,7 @@ class Settings:
             reasoning_max_input_chars=int(reader.number("REASONING_MAX_INPUT_CHARS", 1e7, low=1_000, high=1e9)),
             feedback_profile=reader.path("FEEDBACK_PROFILE"),
             logs=log_settings(env),
+            telemetry=telemetry_settings(env),
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
             max_body_bytes=int(reader.number("SLUICE_MAX_BODY_BYTES", 4_000_000, low=1_000, high=100_000_000)),
             max_attempts=int(reader.number("SLUICE_MAX_ATTEMPTS", 5, low=1, high=20)),

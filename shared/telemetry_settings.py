@@ -53,6 +53,10 @@ class TelemetrySettings:
         """Whether anything is recorded."""
         return bool(self.exporters)
 
+    def file_of(self, signal: str) -> Path:
+        """Where the exporter `file` writes a signal: JSON lines as OTLP defines them."""
+        return self.folder / f"{signal}.jsonl"
+
 
 def read_telemetry_settings(
     reader: Reader, app: str, instance: str, secrets: tuple[str, ...] = ()

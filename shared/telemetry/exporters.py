@@ -6,7 +6,6 @@ job waits for.
 
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from opentelemetry.sdk._logs import ReadableLogRecord
@@ -36,13 +35,6 @@ AZURE_TEMPORALITY: dict[type, AggregationTemporality] = {
     UpDownCounter: AggregationTemporality.CUMULATIVE,
 }
 """What the exporter of Azure Monitor asks for, which has to be known before it is made."""
-
-_FILES = {"traces": "traces.jsonl", "metrics": "metrics.jsonl", "logs": "logs.jsonl"}
-
-
-def file_of(folder: Path, signal: str) -> Path:
-    """Where the exporter `file` writes a signal: JSON lines as OTLP defines them."""
-    return folder / _FILES[signal]
 
 
 def span_exporters(settings: TelemetrySettings) -> list[SpanExporter]:
@@ -121,7 +113,7 @@ def log_exporters(settings: TelemetrySettings) -> list[LogRecordExporter]:
 
 
 def _stream(settings: TelemetrySettings, signal: str) -> Any:
-    return BoundedFile(file_of(settings.folder, signal), settings.max_bytes)
+    return BoundedFile(settings.file_of(signal), settings.max_bytes)
 
 
 def _console_spans() -> SpanExporter:

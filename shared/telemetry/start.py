@@ -45,11 +45,19 @@ def start_telemetry(settings: TelemetrySettings | None = None) -> None:
 
         _pipeline = Pipeline(found)
         _pipeline.start()
-        at_end(_pipeline.flush)
+        at_end(_flush)
 
 
-def flush_telemetry() -> None:
-    """Send what there is: for programs that end soon."""
+def stop_telemetry() -> None:
+    """Send what there is and record no more, until it is started again: for programs that end soon."""
+    global _tried, _pipeline
+    with _starting:
+        found, _pipeline, _tried = _pipeline, None, False
+    if found is not None:
+        found.stop()
+
+
+def _flush() -> None:
     if _pipeline is not None:
         _pipeline.flush()
 
