@@ -10,6 +10,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from azure.servicebus import ServiceBusMessage
@@ -36,35 +38,14 @@ def run(rounds: int, messages: int, *, as_json: bool) -> float:
     """Measure, print, and return the ratio of the medians (host over bare loop)."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        (root / "config.json").write_text(_CONFIG)
-        app = root / "app"
-        app.mkdir()
-        (app / "function_app.py").write_text(_APP)
-        (app / "host.json").write_text(_HOST_JSON)
-        emulator = ServerProcess(
-            "service bus",
-            [
-                sys.executable,
-                "-m",
-                "local.service_bus",
-                "--config",
-                root / "config.json",
-                "--data",
-                root,
-                "--port",
-                "0",
-            ],
-        )
-        connection_string = str(emulator.start()["connection_string"])
-        try:
+        app = write_app(root / "app", _APP)
+        with service_bus(root) as connection_string:
             rates: dict[str, list[float]] = {"bare receive loop": [], "host, no-op function": []}
             for _ in range(rounds):
-                asyncio.run(_fill(connection_string, messages))
+                asyncio.run(fill(connection_string, messages))
                 rates["bare receive loop"].append(messages / asyncio.run(_bare(connection_string, messages)))
-                asyncio.run(_fill(connection_string, messages))
-                rates["host, no-op function"].append(messages / _host(app, connection_string))
-        finally:
-            emulator.stop()
+                asyncio.run(fill(connection_string, messages))
+                rates["host, no-op function"].append(messages / host_seconds(app, connection_string))
     rows = [Row(name, statistics.median(r), min(r), max(r), "messages/s") for name, r in rates.items()]
     ratio = rows[1].median / rows[0].median
     title = f"Throughput of {messages} messages of 100 bytes"
@@ -72,13 +53,44 @@ def run(rounds: int, messages: int, *, as_json: bool) -> float:
     return ratio
 
 
-async def _fill(connection_string: str, count: int) -> None:
+def write_app(folder: Path, code: str) -> Path:
+    """A Functions app of one file."""
+    folder.mkdir()
+    (folder / "function_app.py").write_text(code)
+    (folder / "host.json").write_text(_HOST_JSON)
+    return folder
+
+
+@contextmanager
+def service_bus(folder: Path) -> Iterator[str]:
+    """A Service Bus emulator with the one queue. Yields its connection string."""
+    config = folder / "config.json"
+    config.write_text(_CONFIG)
+    command = [sys.executable, "-m", "local.service_bus", "--config", config, "--data", folder, "--port", "0"]
+    emulator = ServerProcess("service bus", command)
+    try:
+        yield str(emulator.start()["connection_string"])
+    finally:
+        emulator.stop()
+
+
+async def fill(connection_string: str, count: int, properties: Callable[[], dict[str, str]] = dict) -> None:
+    """Put messages of 100 bytes on the queue.
+
+    Args:
+        properties: of each.
+    """
     async with (
         ServiceBusClient.from_connection_string(connection_string) as client,
         client.get_queue_sender(_QUEUE) as sender,
     ):
         for start in range(0, count, 500):
-            await sender.send_messages([ServiceBusMessage("x" * 100) for _ in range(min(500, count - start))])
+            await sender.send_messages(
+                [
+                    ServiceBusMessage("x" * 100, application_properties=dict(properties()))  # type: ignore[arg-type]
+                    for _ in range(min(500, count - start))
+                ]
+            )
 
 
 async def _bare(connection_string: str, count: int) -> float:
@@ -96,9 +108,13 @@ async def _bare(connection_string: str, count: int) -> float:
         return time.perf_counter() - start
 
 
-def _host(app: Path, connection_string: str) -> float:
-    """Seconds from the first message taken to the empty queue."""
-    env = {"ServiceBusConnection": connection_string, "FUNCTIONS_WORKER_RUNTIME": "python"}
+def host_seconds(app: Path, connection_string: str, settings: Mapping[str, str] | None = None) -> float:
+    """Let the host empty the queue. Returns the seconds from the first message taken to the empty queue.
+
+    Args:
+        settings: of the app, besides.
+    """
+    env = {"ServiceBusConnection": connection_string, "FUNCTIONS_WORKER_RUNTIME": "python", **(settings or {})}
     host = ServerProcess("host", [sys.executable, "-m", "local.host", app, "--port", "0"], env=env)
     host.launch()
     try:

@@ -8,6 +8,10 @@ from typing import Any
 
 from shared.telemetry.bounded_file import lines
 
+# OTLP, trace.proto: SpanKind and StatusCode, which its JSON writes as numbers.
+_KINDS = {1: "INTERNAL", 2: "SERVER", 3: "CLIENT", 4: "PRODUCER", 5: "CONSUMER"}
+_ERROR = 2
+
 
 @dataclass(frozen=True, slots=True)
 class SpanRow:
@@ -15,6 +19,8 @@ class SpanRow:
 
     Attributes:
         start_s, end_s: seconds since 1970.
+        kind: "INTERNAL", "SERVER", "CLIENT", "PRODUCER" or "CONSUMER".
+        links: trace id and span id of each.
         failed: whether it is marked as an error.
     """
 
@@ -22,10 +28,11 @@ class SpanRow:
     span_id: str
     parent_id: str
     name: str
+    kind: str
     start_s: float
     end_s: float
     tags: Mapping[str, Any]
-    links: tuple[str, ...]
+    links: tuple[tuple[str, str], ...]
     failed: bool
 
 
@@ -39,11 +46,7 @@ def traces_of_job(path: Path, job_id: str) -> list[list[SpanRow]]:
         for span in _spans(path, f'"{job_id}"')
         if job_id in (span.tags.get("sluice.job.id"), span.tags.get("messaging.message.id"))
     }
-    traces = [
-        sorted({span.span_id: span for span in _spans(path, one) if span.trace_id == one}.values(), key=_begin)
-        for one in ids
-    ]
-    return sorted(traces, key=lambda spans: _begin(spans[0]))
+    return sorted((spans_of(path, one) for one in ids), key=lambda spans: _begin(spans[0]))
 
 
 def tree(spans: Sequence[SpanRow]) -> list[tuple[int, SpanRow]]:
@@ -59,6 +62,12 @@ def tree(spans: Sequence[SpanRow]) -> list[tuple[int, SpanRow]]:
         found.append((depth, span))
         waiting += [(depth + 1, child) for child in reversed(children.pop(span.span_id, []))]
     return found
+
+
+def spans_of(path: Path, trace_id: str) -> list[SpanRow]:
+    """All spans of a trace, each once, by their start."""
+    found = {span.span_id: span for span in _spans(path, trace_id) if span.trace_id == trace_id}
+    return sorted(found.values(), key=_begin)
 
 
 def _spans(path: Path, text: str) -> Iterator[SpanRow]:
@@ -81,11 +90,12 @@ def _read(batch: Mapping[str, Any]) -> Iterator[SpanRow]:
                     span_id=span["spanId"],
                     parent_id=span.get("parentSpanId", ""),
                     name=span["name"],
+                    kind=_KINDS[span.get("kind", 1)],
                     start_s=int(span["startTimeUnixNano"]) / 1e9,
                     end_s=int(span["endTimeUnixNano"]) / 1e9,
                     tags={tag["key"]: _value(tag["value"]) for tag in span.get("attributes", ())},
-                    links=tuple(link["traceId"] for link in span.get("links", ())),
-                    failed=span.get("status", {}).get("code") in (2, "STATUS_CODE_ERROR"),
+                    links=tuple((link["traceId"], link["spanId"]) for link in span.get("links", ())),
+                    failed=span.get("status", {}).get("code") == _ERROR,
                 )
 
 

@@ -79,9 +79,9 @@ def host(data: Path, app: Path, port: int, arguments: Sequence[str], env: Mappin
         # The app's logs of this stack alone; after a second without a line they are on their way.
         "SLUICE_LOGS_DIR": str(data / "app-logs"),
         "SLUICE_LOGS_QUIET_S": "1",
-        "SLUICE_TELEMETRY": os.environ.get("SLUICE_TELEMETRY") or "file",
-        # The log lines have files of their own.
-        "SLUICE_TELEMETRY_SIGNALS": os.environ.get("SLUICE_TELEMETRY_SIGNALS") or "traces,metrics",
+        "SLUICE_TELEMETRY": os.environ.get("SLUICE_TELEMETRY") or "file,prometheus",
+        # Log lines have files of their own, and metrics are at /api/metrics.
+        "SLUICE_TELEMETRY_SIGNALS": os.environ.get("SLUICE_TELEMETRY_SIGNALS") or "traces",
         "SLUICE_TELEMETRY_DIR": str(data / "telemetry"),
         **env,
     }

@@ -25,8 +25,8 @@ class TelemetrySettings:
     """What is recorded, and where it goes.
 
     Attributes:
-        exporters: of EXPORTERS; none means that nothing is recorded.
-        signals: of SIGNALS.
+        exporters: of EXPORTERS; none means that nothing is recorded. `prometheus` keeps metrics for whoever asks.
+        signals: of SIGNALS, that the other exporters send.
         sample_ratio: the share of traces that is recorded.
         interval_s: between exports of metrics.
         folder: of the exporter `file`.

@@ -21,6 +21,7 @@ from shared.jobs.runner import JobRunner
 from shared.jobs.step_calls import StepCalls
 from shared.jobs.step_outputs import StepOutputs
 from shared.jobs.stepwise import StepwiseJobs, StepwiseParts
+from shared.jobs.store import JobStore
 from shared.jobs.waker import Waker
 from shared.log_services import start_log_shipping
 from shared.model.azure_openai import AzureOpenAIService
@@ -38,6 +39,7 @@ class Services:
         chat: the deployment of all jobs that wait for quota as a whole.
         deployments: all, by name.
         jobs, step_calls: of several calls.
+        kinds: names of all kinds of jobs.
     """
 
     intake: Intake
@@ -48,6 +50,8 @@ class Services:
     chat: Deployment
     deployments: Mapping[str, Deployment]
     retention: Retention
+    store: JobStore
+    kinds: tuple[str, ...]
     close: Callable[[], Awaitable[None]]
 
     def deployment(self, name: str) -> Deployment:
@@ -118,6 +122,8 @@ async def build(settings: Settings) -> Services:
         chat=chat,
         deployments=found,
         retention=backend.retention,
+        store=backend.store,
+        kinds=tuple(backend.kinds),
         close=close,
     )
 

@@ -53,6 +53,10 @@ class JobStore(Protocol):
         """The failed jobs of a kind, newest first."""
         ...
 
+    async def count_failures(self, kind: str, most: int) -> int:
+        """How many failed jobs of a kind are listed, counted up to `most`. Reads no job."""
+        ...
+
 
 class TableJobStore:
     """Implements JobStore on Azure Tables.
@@ -135,6 +139,18 @@ class TableJobStore:
                 record = await self._read(entry["job_partition"], entry["job_row"])
                 if record and record.state is JobState.FAILED and record.failure_key == entry["RowKey"]:
                     yield record
+
+    async def count_failures(self, kind: str, most: int) -> int:
+        """See JobStore. The entry of a job that changes in this moment may be one too many."""
+        count = 0
+        async with storage_errors("Counting failed jobs"):
+            async for _ in self._failures.query_entities(
+                "PartitionKey eq @kind", parameters={"kind": kind}, select=["RowKey"]
+            ):
+                count += 1
+                if count == most:
+                    break
+        return count
 
     async def _read(self, partition: str, row: str) -> JobRecord | None:
         async with storage_errors("Reading a job"):

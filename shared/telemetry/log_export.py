@@ -59,9 +59,11 @@ class LogExportHandler(logging.Handler):
         if (call := invocation_id()) is not None:
             attributes["faas.invocation_id"] = call
         if record.exc_info and record.exc_info[0] is not None:
-            attributes["exception.type"] = record.exc_info[0].__name__
+            # Not by the names of exceptions: Application Insights would keep the line in another table, where alerts
+            # don't look.
+            attributes["error.type"] = record.exc_info[0].__name__
             stack = logging.Formatter().formatException(record.exc_info)
-            attributes["exception.stacktrace"] = self._redactor.text(stack[:MAX_EXCEPTION_CHARS])
+            attributes["code.stacktrace"] = self._redactor.text(stack[:MAX_EXCEPTION_CHARS])
         return LogRecord(
             timestamp=int(record.created * 1e9),
             context=otel_context.get_current(),

@@ -84,14 +84,15 @@ def processing(
     Args:
         traceparent: that the message carries.
     """
-    host = span_context(current_traceparent())
+    here = current_traceparent()
+    host = span_context(here)
     sent = span_context(traceparent)
     nested = host is not None and (sent is None or (host.trace_id == sent.trace_id and host.span_id != sent.span_id))
     scope = _tracer.start_span(
         f"process {queue}",
         kind=Kind.INTERNAL if nested else Kind.CONSUMER,
         parent=Parent.CURRENT if nested else (traceparent if sent is not None and traceparent else Parent.NONE),
-        links=() if nested or host is None else (current_traceparent(),),
+        links=() if nested else (here,),
         tags={
             **_tags("process", queue),
             "messaging.message.id": message_id,

@@ -23,6 +23,8 @@ from shared.telemetry.redaction import Redactor
 from shared.telemetry.tracing import chosen_span_id, use_tracer_provider
 from shared.telemetry_settings import TelemetrySettings
 
+_QUEUE = 8_192
+"""Spans that may wait for their export; more are dropped, which the SDK says once."""
 EXPORT_DELAY_MS = 1_000
 """Spans and logs leave after this: an instance that is ended loses no more."""
 _INSTANCE = "service.instance.id"
@@ -46,7 +48,7 @@ class Pipeline:
         )
         self.registry: CollectorRegistry | None = None
         self._tracer = _tracer_provider(settings, resource) if "traces" in settings.signals else None
-        self._meter = self._meter_provider(settings, resource) if "metrics" in settings.signals else None
+        self._meter = self._meter_provider(settings, resource)
         self._logger = _logger_provider(settings, resource) if "logs" in settings.signals else None
         self._handler: logging.Handler | None = None
         self._secrets = settings.secrets
@@ -75,20 +77,22 @@ class Pipeline:
             if provider is not None:
                 provider.shutdown()
 
-    def _meter_provider(self, settings: TelemetrySettings, resource: Resource) -> MeterProvider:
-        self.registry = CollectorRegistry()
-        readers: list[MetricReader] = [
-            PrometheusMetricReader(
-                disable_target_info=False,
-                scope_info_enabled=False,
-                # Without it, the figures of one process would take the place of another's.
-                resource_attribute_filter=lambda name: name == _INSTANCE,
-                registry=self.registry,
+    def _meter_provider(self, settings: TelemetrySettings, resource: Resource) -> MeterProvider | None:
+        readers: list[MetricReader] = []
+        if "prometheus" in settings.exporters:
+            self.registry = CollectorRegistry()
+            readers.append(
+                PrometheusMetricReader(
+                    scope_info_enabled=False,
+                    # Without it, the figures of one process would take the place of another's.
+                    resource_attribute_filter=lambda name: name == _INSTANCE,
+                    registry=self.registry,
+                )
             )
-        ]
-        for exporter in metric_exporters(settings):
-            readers.append(PeriodicExportingMetricReader(exporter, settings.interval_s * 1000))
-        return MeterProvider(readers, resource)
+        if "metrics" in settings.signals:
+            for exporter in metric_exporters(settings):
+                readers.append(PeriodicExportingMetricReader(exporter, settings.interval_s * 1000))
+        return MeterProvider(readers, resource) if readers else None
 
 
 def sampler_of(settings: TelemetrySettings) -> Sampler:
@@ -115,7 +119,7 @@ def _tracer_provider(settings: TelemetrySettings, resource: Resource) -> TracerP
         return None
     provider = TracerProvider(sampler_of(settings), resource, id_generator=ChosenIds())
     for exporter in exporters:
-        provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=EXPORT_DELAY_MS))
+        provider.add_span_processor(BatchSpanProcessor(exporter, _QUEUE, EXPORT_DELAY_MS))
     return provider
 
 
@@ -125,7 +129,7 @@ def _logger_provider(settings: TelemetrySettings, resource: Resource) -> LoggerP
         return None
     provider = LoggerProvider(resource)
     for exporter in exporters:
-        provider.add_log_record_processor(BatchLogRecordProcessor(exporter, schedule_delay_millis=EXPORT_DELAY_MS))
+        provider.add_log_record_processor(BatchLogRecordProcessor(exporter, EXPORT_DELAY_MS, max_queue_size=_QUEUE))
     return provider
 
 

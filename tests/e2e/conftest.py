@@ -111,6 +111,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             "SLUICE_MAX_THROTTLES": "3",
             "AZURE_OPENAI_TIMEOUT_S": "3",
             "SLUICE_SWEEP_SCHEDULE": "*/3 * * * * *",  # finds replays from the command line
+            "SLUICE_TELEMETRY": "file,prometheus",
+            "SLUICE_TELEMETRY_SIGNALS": "traces,metrics,logs",
+            "SLUICE_TELEMETRY_INTERVAL_S": "1",
         },
     ) as running:
         yield System(running)

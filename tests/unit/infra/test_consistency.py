@@ -59,6 +59,10 @@ def test_what_the_code_uses_is_what_the_bicep_deploys() -> None:
             "the app lacks Azure Service Bus Data Sender on Microsoft.ServiceBus/namespaces/queues/audio-in",
         ),
         ("storage.bicep", "'sluicejobs', ", "", "uses the table sluicejobs"),
+        ("main.bicep", "PYTHON_ENABLE_OPENTELEMETRY: 'true'", "PYTHON_ENABLE_OPENTELEMETRY: 'false'", "come twice"),
+        ("main.bicep", "SLUICE_TELEMETRY: 'azure'", "SLUICE_TELEMETRY: 'azure,otlp'", "Application Insights alone"),
+        ("main.bicep", "SAMPLER_ARG: tracedShare", "SAMPLER_ARG: '0.5'", "the same share of traces"),
+        ("main.bicep", "'microsoft.fixed_percentage'", "'always_on'", "the host records all traces"),
         ("storage.bicep", "'sluicejobs'", "'sluicejobs', 'spare'", "has the table spare"),
         (
             "storage.bicep",
