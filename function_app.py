@@ -7,6 +7,7 @@ from functions import (
     audio,
     dead_letters,
     feedback,
+    http_cors,
     intake,
     progress,
     reasoning,
@@ -16,5 +17,7 @@ from functions import (
 )
 
 app = df.DFApp()
-for module in (intake, admission, token_counter, feedback, reasoning, audio, steps, progress, dead_letters, retention):
+for module in (intake, admission, token_counter, feedback, reasoning, audio, steps, dead_letters, retention):
+    app.register_functions(module.bp)
+for module in (progress, http_cors):
     app.register_functions(module.bp)

@@ -1,0 +1,65 @@
+"""The HTTP functions of the app, called without a host."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import azure.functions as func
+
+import function_app
+from functions.http_endpoint import MARK
+from shared.http_api.endpoints import Endpoint
+
+_CLIENT = json.dumps(
+    {
+        "taskHubName": "none",
+        "creationUrls": {},
+        "managementUrls": {"id": "INSTANCEID", "statusQueryGetUri": "http://127.0.0.1:1/INSTANCEID"},
+        "requiredQueryStringParameters": "",
+        "rpcBaseUrl": "http://127.0.0.1:1/durabletask/",
+    }
+)
+
+
+@dataclass(frozen=True)
+class RegisteredRoute:
+    """An HTTP function as the host would see it. `endpoint` is None where it wasn't added by @endpoint."""
+
+    name: str
+    route: str
+    methods: tuple[str, ...]
+    level: str
+    endpoint: Endpoint | None
+    function: Any
+
+    async def call(self, headers: Mapping[str, str], *, url: str = "", body: bytes = b"") -> func.HttpResponse:
+        """Call it as the worker does."""
+        params = {name: "some" for name in ("kind", "id", "deployment", "path") if "{" in self.route}
+        request = func.HttpRequest(
+            self.methods[0],
+            url or f"https://app.example/api/{self.route}",
+            headers=dict(headers),
+            route_params=params,
+            body=body,
+        )
+        extra = {"client": _CLIENT} if self.endpoint and self.endpoint.durable else {}
+        found: func.HttpResponse = await self.function(req=request, **extra)
+        return found
+
+
+def routes() -> list[RegisteredRoute]:
+    """All of the app's."""
+    found = []
+    for function in function_app.app.get_functions():
+        for binding in function.get_bindings():
+            if binding.type == "httpTrigger":
+                user = function.get_user_function()
+                methods = tuple(str(getattr(method, "value", method)) for method in binding.methods)
+                level = binding.auth_level.name.lower()
+                found.append(
+                    RegisteredRoute(
+                        function.get_function_name(), binding.route, methods, level, getattr(user, MARK, None), user
+                    )
+                )
+    return found
