@@ -5,11 +5,12 @@ import azure.durable_functions as df
 from functions import (
     admission,
     audio,
+    audio_drop,
     dead_letters,
     feedback,
-    http_cors,
+    http,
     intake,
-    progress,
+    log_shipping,
     reasoning,
     retention,
     steps,
@@ -17,7 +18,18 @@ from functions import (
 )
 
 app = df.DFApp()
-for module in (intake, admission, token_counter, feedback, reasoning, audio, steps, dead_letters, retention):
-    app.register_functions(module.bp)
-for module in (progress, http_cors):
+for module in (
+    intake,
+    admission,
+    token_counter,
+    feedback,
+    reasoning,
+    audio,
+    audio_drop,
+    steps,
+    dead_letters,
+    retention,
+    log_shipping,
+    http,
+):
     app.register_functions(module.bp)

@@ -80,6 +80,7 @@ def _without_logic() -> str:
 _ANNOTATIONS = {
     "serviceBusTrigger": ": func.ServiceBusMessage",
     "timerTrigger": ": func.TimerRequest",
+    "blobTrigger": ": func.InputStream",
     "httpTrigger": ": func.HttpRequest",
 }
 _DECORATORS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -88,6 +89,10 @@ _DECORATORS: dict[str, Callable[[dict[str, Any]], str]] = {
         f"connection={b['connection']!r}, data_type=func.DataType.BINARY)"
     ),
     "timerTrigger": lambda b: f"@app.timer_trigger(arg_name={b['name']!r}, schedule={b['schedule']!r})",
+    "blobTrigger": lambda b: (
+        f"@app.blob_trigger(arg_name={b['name']!r}, path={b['path']!r}, connection={b['connection']!r}, "
+        f"source={str(b['source'])!r})"
+    ),
     "httpTrigger": lambda b: (
         f"@app.route(route={b['route']!r}, methods={[str(getattr(m, 'value', m)) for m in b['methods']]!r})"
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared.jobs.audio_request import AudioRequest
 from shared.jobs.reasoning_request import ReasoningRequest
 from shared.messages import FeedbackRequest, to_json
 
@@ -28,7 +29,8 @@ class Form:
 
 FEEDBACK = Form(frozenset(FeedbackRequest.model_fields), "text", "feedback_id")
 REASONING = Form(frozenset(ReasoningRequest.model_fields), "task", "reasoning_id")
-FORMS = {"feedback": FEEDBACK, "reasoning": REASONING}
+AUDIO = Form(frozenset(AudioRequest.model_fields), "audio", "audio_id")
+FORMS = {"feedback": FEEDBACK, "reasoning": REASONING, "audio": AUDIO}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import bench, errors, quota
+from cli import bench, errors, logs, quota
 from cli import demo as demo_module
 from cli import forget as forget_module
 from cli import send as send_module
@@ -38,6 +38,7 @@ profile_app = typer.Typer(no_args_is_help=True, help="Check the YAML file that s
 app.add_typer(errors_app, name="errors")
 app.add_typer(profile_app, name="profile")
 app.add_typer(bench.app, name="bench")
+app.add_typer(logs.app, name="logs")
 
 
 class Kind(StrEnum):
@@ -78,7 +79,7 @@ def demo(
     data: Annotated[Path, typer.Option(help="Where everything is kept.")] = DATA_DIR,
     file: Annotated[Path | None, typer.Option(help="Comments to use instead of the built-in samples.")] = None,
 ) -> None:
-    """Run the whole system on sample feedback, show the results, and stop it again."""
+    """Run the whole system on sample jobs of every kind, show the results, and stop it again."""
     raise typer.Exit(demo_module.demo(data, file))
 
 

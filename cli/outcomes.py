@@ -71,8 +71,18 @@ def _reasoning(result: dict[str, Any]) -> Cells:
 def _audio(result: dict[str, Any]) -> Cells:
     seconds = result.get("duration_s")
     length = f"{int(seconds) // 60}:{int(seconds) % 60:02d}" if isinstance(seconds, int | float) else ""
-    files = "\n".join(str(name) for name in (result.get("files") or {}).values())
-    return length, escape(str(result.get("language") or "")), escape(files), escape(_short(str(result.get("text", ""))))
+    files = result.get("files") or {}
+    where = next((str(name).rpartition("/")[0] for name in files.values()), "")
+    text = escape(_short(str(result.get("text") or result.get("text_blob") or "")))
+    summary = ((result.get("analysis") or {}).get("summary") or {}).get("summary")
+    if summary:
+        text += f"\n[dim]{escape(_short(str(summary)))}[/]"
+    return (
+        length,
+        escape(str(result.get("language") or "")),
+        " ".join(f".{ending}" for ending in files),
+        f"{text}\n[dim]{escape(where)}[/]",
+    )
 
 
 _KINDS: dict[str, tuple[tuple[str, str, str, str], Callable[[dict[str, Any]], Cells]]] = {

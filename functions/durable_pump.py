@@ -42,10 +42,13 @@ class DurablePump:
         return True
 
     async def notify(self, instance: str, event: str, data: dict[str, Any]) -> None:
-        """Raise an event for an orchestration; one that has ended meanwhile doesn't need it."""
-        status = await self._client.get_status(instance)
-        if status.runtime_status in (df.OrchestrationRuntimeStatus.Running, df.OrchestrationRuntimeStatus.Pending):
+        """Raise an event for an orchestration; one that has ended meanwhile, or was purged, doesn't need it."""
+        try:
             await self._client.raise_event(instance, event, data)
+        except Exception as error:
+            # The SDK raises nothing more exact than these for the statuses 410 and 404.
+            if "is gone" not in str(error) and "No instance" not in str(error):
+                raise
 
     async def tell(self) -> None:
         """See PumpStarter."""

@@ -2,18 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-import azure.durable_functions as df
-
 from functions.http_endpoint import endpoint
 from shared.http_api import endpoints
 
 if TYPE_CHECKING:
     from shared.http_api.messages import Call, Response
 
-bp = df.Blueprint()
 
-
-@endpoint(bp, endpoints.CORS_PREFLIGHT)
+@endpoint(endpoints.CORS_PREFLIGHT)
 async def cors_preflight(call: "Call") -> "Response":
     """The headers by which the browser decides. Without SLUICE_HTTP_ORIGINS they allow nothing."""
     from shared.bootstrap.http import pipeline

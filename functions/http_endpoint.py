@@ -1,4 +1,4 @@
-"""The one way to add an HTTP function: `@endpoint(bp, ENDPOINT)`. A test looks for routes that were added otherwise."""
+"""The one way to add an HTTP function: `@endpoint(ENDPOINT)`. A test looks for routes that were added otherwise."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -18,7 +18,10 @@ MARK = "sluice_endpoint"
 """The attribute of a function that holds its endpoint."""
 
 
-def endpoint(bp: df.Blueprint, what: Endpoint) -> Callable[[Answer], Answer]:
+bp = df.Blueprint()
+
+
+def endpoint(what: Endpoint) -> Callable[[Answer], Answer]:
     """Make an HTTP function of a coroutine function that answers calls.
 
     Whatever the endpoint, its requests go through shared/http_api/pipeline.py: access, limits, headers, logs.

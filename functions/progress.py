@@ -2,20 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-import azure.durable_functions as df
-
 from functions.http_endpoint import endpoint
 from shared.http_api import endpoints
 
 if TYPE_CHECKING:
     from shared.http_api.messages import Call, Response
 
-bp = df.Blueprint()
-
 _MOST = 100
 
 
-@endpoint(bp, endpoints.PROGRESS)
+@endpoint(endpoints.PROGRESS)
 async def progress(call: "Call") -> "Response":
     """The jobs of a kind that run now, at most 100, longest running first."""
     from functions.running import running_jobs

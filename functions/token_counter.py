@@ -36,7 +36,7 @@ def token_operation(context: df.DurableOrchestrationContext) -> Generator[Any, A
     return (yield context.call_entity(counter_of(asked["deployment"]), asked["operation"], asked["request"]))
 
 
-@endpoint(bp, endpoints.TOKENS_LOCK)
+@endpoint(endpoints.TOKENS_LOCK)
 async def tokens_lock(call: "Call") -> "Response":
     """Lock tokens for one call: body {app_id, token_count, id?}."""
     from functions.token_http import lock
@@ -44,7 +44,7 @@ async def tokens_lock(call: "Call") -> "Response":
     return await lock(call)
 
 
-@endpoint(bp, endpoints.TOKENS_REPORT)
+@endpoint(endpoints.TOKENS_REPORT)
 async def tokens_report(call: "Call") -> "Response":
     """Say what a locked call used: body {app_id, request_id, prompt_tokens, completion_tokens}."""
     from functions.token_http import report
@@ -52,7 +52,7 @@ async def tokens_report(call: "Call") -> "Response":
     return await report(call)
 
 
-@endpoint(bp, endpoints.TOKENS_RELEASE)
+@endpoint(endpoints.TOKENS_RELEASE)
 async def tokens_release(call: "Call") -> "Response":
     """Give back tokens of a call that wasn't made: body {app_id, request_id}."""
     from functions.token_http import release
@@ -60,7 +60,7 @@ async def tokens_release(call: "Call") -> "Response":
     return await release(call)
 
 
-@endpoint(bp, endpoints.TOKENS_LIMITS)
+@endpoint(endpoints.TOKENS_LIMITS)
 async def tokens_limits(call: "Call") -> "Response":
     """Change limits while running: body {tpm?, rpm?, request_window_s?, guard_s?, pace?}."""
     from functions.token_http import limits
@@ -68,7 +68,7 @@ async def tokens_limits(call: "Call") -> "Response":
     return await limits(call)
 
 
-@endpoint(bp, endpoints.TOKENS_STATUS)
+@endpoint(endpoints.TOKENS_STATUS)
 async def tokens_status(call: "Call") -> "Response":
     """Limits, what is used and booked, when the window resets, the pending calls of each app."""
     from functions.token_http import status

@@ -77,7 +77,13 @@ def host(data: Path, app: Path, port: int, arguments: Sequence[str], env: Mappin
         usual_ports={"port": port},
         settings=lambda info: {"SLUICE_URL": f"http://127.0.0.1:{info['port']}"},
         needs_others=True,
-        env={"FUNCTIONS_WORKER_RUNTIME": "python", **env},
+        env={
+            "FUNCTIONS_WORKER_RUNTIME": "python",
+            # The app's logs of this stack alone; after a second without a line they are on their way.
+            "SLUICE_LOGS_DIR": str(data / "app-logs"),
+            "SLUICE_LOGS_QUIET_S": "1",
+            **env,
+        },
         start_timeout_s=120.0,
         stop_grace_s=45.0,  # its functions get 30 s of them
     )

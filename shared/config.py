@@ -5,6 +5,7 @@ Local and cloud differ by these values only.
 """
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from shared.config_models import QuotaSettings as QuotaSettings
 from shared.config_models import chat_settings, quota_settings, reasoner_settings, transcription_settings
 from shared.config_reader import Connection as Connection
 from shared.config_reader import Reader
+from shared.log_settings import LogSettings, LogTriggers, log_triggers_of, read_log_settings, secret_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,14 @@ class Settings:
     retention: RetentionSettings
     media: AudioSettings
     app: AppAccess
+    audio_containers: tuple[str, ...]
+    audio_hosts: tuple[str, ...]
+    summary_profile: Path | None
     reasoning_profile: Path | None
     reasoning_containers: tuple[str, ...]
     reasoning_context_tokens: int
+    reasoning_call_tokens: int
+    logs: LogSettings
     feedback_profile: Path | None
     max_text_chars: int
     max_body_bytes: int
@@ -133,10 +140,15 @@ class Settings:
             ),
             media=audio_settings(env),
             app=app_access(env),
+            audio_containers=reader.names("AUDIO_CONTAINERS", f"{audio_container(env)},audio-sent"),
+            audio_hosts=reader.names("AUDIO_ALLOWED_HOSTS", ""),
+            summary_profile=reader.path("SUMMARY_PROFILE"),
             reasoning_profile=reader.path("REASONING_PROFILE"),
             reasoning_containers=reader.names("REASONING_CONTAINERS", "reasoning-in"),
             reasoning_context_tokens=int(reader.number("REASONING_CONTEXT_TOKENS", 128_000, low=4_000, high=1e7)),
+            reasoning_call_tokens=int(reader.number("REASONING_CALL_TOKENS", 50_000, low=4_000, high=1e7)),
             feedback_profile=reader.path("FEEDBACK_PROFILE"),
+            logs=log_settings(env),
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
             max_body_bytes=int(reader.number("SLUICE_MAX_BODY_BYTES", 4_000_000, low=1_000, high=100_000_000)),
             max_attempts=int(reader.number("SLUICE_MAX_ATTEMPTS", 5, low=1, high=20)),
@@ -178,6 +190,11 @@ def audio_queues(env: Mapping[str, str] | None = None) -> Queues:
 def all_queues(env: Mapping[str, str] | None = None) -> dict[str, Queues]:
     """Those of every kind of job."""
     return {"feedback": feedback_queues(env), "reasoning": reasoning_queues(env), "audio": audio_queues(env)}
+
+
+def audio_container(env: Mapping[str, str] | None = None) -> str:
+    """The blob container whose files become audio jobs. Needed when the app is indexed."""
+    return Reader(os.environ if env is None else env).text("AUDIO_IN_CONTAINER") or "audio-in"
 
 
 def sweep_schedule(env: Mapping[str, str] | None = None) -> str:
@@ -222,6 +239,23 @@ def table_connection(env: Mapping[str, str] | None = None) -> Connection:
         ConfigurationError: nothing says.
     """
     return Reader(os.environ if env is None else env).storage("table")
+
+
+def log_settings(env: Mapping[str, str] | None = None) -> LogSettings:
+    """How logs are written and shipped. Raises ConfigurationError."""
+    found = os.environ if env is None else env
+    return read_log_settings(Reader(found), socket.gethostname(), secret_values(found))
+
+
+def log_triggers(env: Mapping[str, str] | None = None) -> LogTriggers:
+    """What the app's index needs to know of log shipping."""
+    return log_triggers_of(Reader(os.environ if env is None else env))
+
+
+def storage_connections(env: Mapping[str, str] | None = None) -> tuple[Connection, Connection]:
+    """Blobs and tables, for what needs nothing else. Raises ConfigurationError where no account is set."""
+    reader = Reader(os.environ if env is None else env)
+    return reader.storage("blob"), reader.storage("table")
 
 
 def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:

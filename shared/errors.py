@@ -10,6 +10,7 @@ SluiceError
 │   ├── UnknownQueueError       no queue of this name, or we may not send to it
 │   ├── AbandonedJobError       deliveries or interruptions are used up
 │   ├── InvalidAudioError       the recording is at fault: see shared/audio/errors.py
+│   ├── UnreadableFileError     a file on this machine is gone or can't be read
 │   └── ConfigurationError      a setting is missing or wrong
 └── TransientError              may succeed later
     ├── RateLimitedError        429
@@ -101,6 +102,12 @@ class AbandonedJobError(PermanentError):
     """The job was delivered or interrupted too often without an end."""
 
     code = "abandoned"
+
+
+class UnreadableFileError(PermanentError):
+    """A file on this machine is gone or can't be read."""
+
+    code = "unreadable_file"
 
 
 class TransientError(SluiceError):

@@ -94,6 +94,7 @@ class RunTicket:
         tolerance_s: how long after that.
         epoch: of the booking; a later 429 makes it void.
         due_s: when this message was scheduled for; 0 where it was sent at once.
+        call: tells calls of one job apart that wait side by side; "" where there is one at a time.
     """
 
     kind: str
@@ -105,6 +106,7 @@ class RunTicket:
     tolerance_s: float = 0.0
     epoch: int = 0
     due_s: float = 0.0
+    call: str = ""
 
     def encode(self) -> str:
         """As the body of a message."""
@@ -135,6 +137,7 @@ class _RunTicketBody(BaseModel):
     tolerance_s: _Seconds = 0.0
     epoch: Annotated[int, Field(ge=0)] = 0
     due_s: _Seconds = 0.0
+    call: str = ""
 
 
 class FeedbackRequest(BaseModel):

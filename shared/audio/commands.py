@@ -9,12 +9,11 @@ RATE_HZ = 16_000
 MAX_ERROR_RATE = 0.1  # share of frames that may be damaged
 
 _MAX_BLOCK_BYTES = 256 * 1024 * 1024  # of memory, for what a header of a few bytes may ask for
-_PEAK_DB = -1.0
 _MONO = f"aformat=sample_rates={RATE_HZ}:channel_layouts=mono"
 # Both measure while they pass samples on: loudness by EBU R 128 for the log, and the level of each frame for standard
 # output.
 _MEASURE = (
-    f"ebur128=framelog=quiet,asetnsamples=n={round(RATE_HZ * FRAME_S)}:p=0,"
+    f"ebur128=framelog=verbose,asetnsamples=n={round(RATE_HZ * FRAME_S)}:p=0,"
     "astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=RMS_level,"
     "ametadata=print:key=lavfi.astats.Overall.RMS_level:file=pipe\\\\:1"
 )
@@ -40,12 +39,11 @@ def decode(source: Path, stream: int, longest_s: float, whole: Path) -> list[str
 
 
 def cut(whole: Path, start_s: float, end_s: float, gain_db: float, chunk: Path) -> list[str]:
-    """Write a part of what decode() made, louder by `gain_db` and limited to -1 dB."""
-    limiter = f"alimiter=limit={_PEAK_DB}dB:level=false:latency=true"
+    """Write a part of what decode() made, louder by `gain_db`. What then exceeds full scale is clipped."""
     return [
         *("-threads", "1", "-ss", f"{start_s:.6f}", "-t", f"{end_s - start_s:.6f}"),
         *("-f", "flac", "-i", f"file:{whole}"),
-        *("-af", f"volume={gain_db:.2f}dB:precision=float,{limiter}"),
+        *("-af", f"volume={gain_db:.2f}dB:precision=float"),
         *_flac_output(chunk),
     ]
 

@@ -5,6 +5,7 @@ several long ones in the last. Where there is none the next chunk repeats the en
 both. The last two chunks share what is left evenly: a chunk of a few words is transcribed badly.
 """
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ def plan_cuts(duration_s: float, pauses: Sequence[Pause], chunk_s: float, overla
     Args:
         pauses: in order, apart from each other.
         chunk_s: longest chunk.
-        overlap_s: repeated where there is no pause; at most a quarter of chunk_s.
+        overlap_s: repeated, and up to a millisecond more, where there is no pause; at most a quarter of chunk_s.
 
     Returns:
         At least one chunk. The first begins at 0, the last ends at duration_s, each other begins where the one before
@@ -51,17 +52,23 @@ def plan_cuts(duration_s: float, pauses: Sequence[Pause], chunk_s: float, overla
     start_s = shared_s = 0.0
     while duration_s - start_s > chunk_s:
         pause = _best_pause(pauses, *_window(start_s, duration_s, chunk_s))
-        end_s = round((pause.start_s + pause.end_s) / 2, 3) if pause else _limit(start_s, duration_s, chunk_s)
+        best_s = (pause.start_s + pause.end_s) / 2 if pause else _limit(start_s, duration_s, chunk_s)
+        end_s = _whole_ms(best_s)
         cuts.append(Cut(start_s, end_s, shared_s))
-        shared_s = 0.0 if pause else overlap_s
-        start_s = round(end_s - shared_s, 3)
+        start_s = end_s if pause else _whole_ms(end_s - overlap_s)
+        shared_s = round(end_s - start_s, 3)
     return [*cuts, Cut(start_s, duration_s, shared_s)]
+
+
+def _whole_ms(time_s: float) -> float:
+    """Down to a millisecond: 16 samples."""
+    return math.floor(time_s * 1000) / 1000
 
 
 def _limit(start_s: float, duration_s: float, chunk_s: float) -> float:
     """Where a chunk should end at best: at its longest, or halfway where two are left."""
     rest_s = duration_s - start_s
-    return round(start_s + (chunk_s if rest_s >= 2 * chunk_s else rest_s / 2), 3)
+    return start_s + (chunk_s if rest_s >= 2 * chunk_s else rest_s / 2)
 
 
 def _window(start_s: float, duration_s: float, chunk_s: float) -> tuple[float, float]:

@@ -108,8 +108,6 @@ _CODES = {name: code for code, name in LANGUAGES.items()}
 
 
 def language_code(heard: str | None) -> str | None:
-    """The code for what a model says it heard ("english" or "en"). What isn't known stays as it is."""
-    if not heard or not heard.strip():
-        return None
-    plain = heard.strip().lower()
-    return _CODES.get(plain, plain)
+    """The code for what a model says it heard ("english" or "en"); None where it says nothing that is known."""
+    plain = (heard or "").strip().lower()
+    return plain if plain in LANGUAGES else _CODES.get(plain)

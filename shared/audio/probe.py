@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 _INPUT = re.compile(r"\[info\] Input #0, (\S+), from ")
 _DURATION = re.compile(r"\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)")
 # [0x1] is the id of the stream in the file, (und) its language.
-_STREAM = re.compile(r"\[info\] {2,4}Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\([^)]*\))?: Audio: (\w+)(.*)")
+_STREAM = re.compile(r"\[info\](?: {3}| {5})Stream #0:(\d+)(?:\[0x[0-9a-f]+\])?(?:\([^)]*\))?: Audio: (\w+)(.*)")
 _ESTIMATE = "Estimating duration from bitrate"
+_NO_LENGTH = ("mpeg", "mpegts", "ogg")  # state none: FFmpeg takes it from timestamps, which may jump
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Probe:
 
     Attributes:
         container: FFmpeg's name of the format; None where the file couldn't be opened.
-        declared_s: length that the file itself states; None where it states none or FFmpeg only guesses from the size.
+        declared_s: length that the file itself states; None where FFmpeg only has a guess.
         streams: the audio streams.
     """
 
@@ -50,8 +51,9 @@ class Probe:
             self._estimated = True
         elif match := _INPUT.match(line):
             self.container = match[1]
-        elif (match := _DURATION.match(line)) and not self._estimated:
-            self.declared_s = int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
+        elif match := _DURATION.match(line):
+            if not self._estimated and self.container not in _NO_LENGTH:
+                self.declared_s = int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
         elif match := _STREAM.match(line):
             self.streams.append(AudioStream(int(match[1]), match[2], "(default)" in match[3]))
 

@@ -17,7 +17,6 @@ from itertools import groupby
 
 from shared.audio.transcript import Segment, segment
 from shared.audio.words import word_key, word_spans
-from shared.model.client import SpokenSegment
 
 _CLOSE_S = 0.001
 # How far two recognisers are apart that heard the same word at the same time, beside the guess within the segment.
@@ -41,7 +40,7 @@ class HeardChunk:
 
     start_s: float
     end_s: float
-    segments: Sequence[SpokenSegment]
+    segments: Sequence[Segment]
     text: str = ""
 
 
@@ -88,7 +87,7 @@ class _Word:
 def _spoken(chunk: HeardChunk) -> list[Segment]:
     """What was heard, in seconds of the whole."""
     length_s = chunk.end_s - chunk.start_s
-    heard = chunk.segments or [SpokenSegment(0.0, length_s, chunk.text)]
+    heard = chunk.segments or [Segment(0.0, length_s, chunk.text)]
     within = [s for s in heard if s.start_s < length_s]
     found = (
         segment(chunk.start_s + max(0.0, s.start_s), chunk.start_s + min(length_s, max(0.0, s.end_s)), s.text)

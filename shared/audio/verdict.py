@@ -23,9 +23,9 @@ _TOO_MANY_ERRORS = 69  # FFmpeg's exit code where the rate is exceeded
 
 _KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU)
 # The log quotes the file's own texts at the level "info".
-_PROBLEM = re.compile(r"(?:\[[^\]]*\] )?\[(?:warning|error|fatal|panic)\] (.+)")
+_PROBLEM = re.compile(r"(?:\[[^\]]*\] )*\[(?:error|fatal|panic)\] (.+)")
 _NO_SPACE = re.compile(r"No space left on device")
-_LACKING = re.compile(r"Unrecognized option|Option not found|No such filter|Unknown encoder")
+_LACKING = re.compile(r"Unrecognized option|Option not found|Unable to parse option|No such filter|Unknown encoder")
 _NO_DECODER = re.compile(r"no decoder found|Decoder \(codec .*\) not found|Error while opening decoder")
 
 _CUT_OFF = (
@@ -47,7 +47,7 @@ def machine_failure(finished: Finished, ffmpeg: Path) -> SluiceError | None:
         return NoDiskSpaceError("The temporary disk of this machine became full while FFmpeg wrote to it.")
     if _any(_LACKING, finished.log):
         return ConfigurationError(
-            f"FFmpeg at {ffmpeg} lacks something that is needed: install version 5.1 or later, complete, or have "
+            f"FFmpeg at {ffmpeg} lacks something that is needed: install a newer one, complete, or have "
             f"FFMPEG_PATH name another one. It says: {_said(finished.log)}",
             field="FFMPEG_PATH",
         )
@@ -71,20 +71,19 @@ def unsupported(codec: str) -> UnsupportedCodecError | None:
 
 def decode_failure(finished: Finished, codec: str, decoded_s: float) -> SluiceError:
     """The error where a file was opened and could not be decoded."""
+    said = _said(finished.log) if finished.returncode > 0 else "FFmpeg crashes on it"
     if decoded_s > 0:
         many = finished.returncode == _TOO_MANY_ERRORS
-        what = f"more than {MAX_ERROR_RATE:.0%} of it can't be decoded" if many else _said(finished.log)
+        what = f"more than {MAX_ERROR_RATE:.0%} of it can't be decoded" if many else said
         return DamagedAudioError(
             f"The recording is damaged: {what}. Upload it again, or export it anew from where it was recorded."
         )
     if _any(_NO_DECODER, finished.log):
         return UnsupportedCodecError(
-            f"The sound is coded as {codec} in a variant that isn't supported ({_said(finished.log)}). "
-            f"Convert it to {ACCEPTED}."
+            f"The sound is coded as {codec} in a variant that isn't supported ({said}). Convert it to {ACCEPTED}."
         )
     return UnreadableAudioError(
-        f"The file says that it holds sound ({codec}), but nothing of it can be decoded ({_said(finished.log)}). "
-        f"Send {ACCEPTED}."
+        f"The file says that it holds sound ({codec}), but nothing of it can be decoded ({said}). Send {ACCEPTED}."
     )
 
 
@@ -97,5 +96,6 @@ def _any(pattern: re.Pattern[str], log: Sequence[str]) -> bool:
 
 
 def _said(log: Sequence[str]) -> str:
-    """FFmpeg's first complaint that doesn't name our temporary files."""
-    return next((problem for problem in _problems(log) if "file:" not in problem), "no reason given").rstrip(".")
+    """FFmpeg's first complaint, but for those about our temporary files and about streams that aren't wanted."""
+    said = (problem for problem in _problems(log) if "file:" not in problem and "not on whitelist" not in problem)
+    return next(said, "no reason given").rstrip(".")

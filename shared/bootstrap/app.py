@@ -22,6 +22,7 @@ from shared.jobs.step_calls import StepCalls
 from shared.jobs.step_outputs import StepOutputs
 from shared.jobs.stepwise import StepwiseJobs, StepwiseParts
 from shared.jobs.waker import Waker
+from shared.log_services import start_log_shipping
 from shared.model.azure_openai import AzureOpenAIService
 from shared.quota.admission import Admission
 from shared.resilience.retry import RetryPolicy
@@ -159,6 +160,7 @@ async def services() -> Services:
     A failed build is not kept: the next invocation tries again.
     """
     global _building
+    start_log_shipping()
     if _building is None or (_building.done() and (_building.cancelled() or _building.exception())):
         _building = asyncio.ensure_future(build(Settings.from_env()))
     return await asyncio.shield(_building)

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from shared.bootstrap.kinds import lines_of, quota_queues, single_kinds, stepwise_kinds
+from shared.bootstrap.kinds import (
+    CLAIM_CHECK_CONTAINER,
+    PAYLOAD_CONTAINER,
+    feedback_kind,
+    lines_of,
+    quota_queues,
+    stepwise_kinds,
+)
 from shared.config import Settings
 from shared.jobs.failures import FailedJobs
 from shared.jobs.forget import Forgetting
@@ -27,9 +34,6 @@ from shared.telemetry.events import quiet_libraries
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableServiceClient
     from azure.storage.blob.aio import BlobServiceClient
-
-PAYLOAD_CONTAINER = "sluice-payloads"
-CLAIM_CHECK_CONTAINER = "claim-checks"
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,9 @@ async def connect(settings: Settings) -> Backend:
     own, claim_checks = BlobContainer(blobs, PAYLOAD_CONTAINER), BlobContainer(blobs, CLAIM_CHECK_CONTAINER)
     payloads = PayloadStore(own, claim_checks, settings.max_body_bytes)
     sender = ServiceBusMessageSender(settings.service_bus)
-    single, stepwise = single_kinds(settings), stepwise_kinds(settings, blobs)
+    feedback = feedback_kind(settings)
+    single: dict[str, JobKind] = {feedback.name: feedback}
+    stepwise = stepwise_kinds(settings, blobs, feedback)
     kinds: dict[str, Kind] = {**single, **stepwise}
     lines = lines_of(single, stepwise, quota_queues(settings, pending), sender)
     publisher = Publisher(store, payloads, sender, kinds, now)

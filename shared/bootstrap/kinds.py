@@ -1,11 +1,16 @@
 """The kinds of jobs, and where each lines up."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from shared.audio.ffmpeg import find_ffmpeg
+from shared.audio.prepare import AudioLimits
+from shared.audio.source import AudioSources
 from shared.config import DeploymentSettings, Settings
 from shared.errors import ConfigurationError
+from shared.jobs.audio import AudioJob
+from shared.jobs.audio_analysis import AudioAnalysis
+from shared.jobs.audio_prepare import prepare_audio
 from shared.jobs.feedback import FeedbackJob
 from shared.jobs.feedback_profile import FeedbackProfile
 from shared.jobs.kinds import JobKind
@@ -15,14 +20,24 @@ from shared.jobs.quota_queue import QuotaQueue
 from shared.jobs.reasoning import ReasoningJob
 from shared.jobs.reasoning_limits import MIN_CALL_TOKENS, ReasoningLimits
 from shared.jobs.reasoning_profile import ReasoningProfile
-from shared.jobs.steps import StepwiseKind
+from shared.jobs.steps import StepJob, StepwiseKind
+from shared.jobs.summary import Summariser
+from shared.jobs.summary_profile import SummaryProfile
 from shared.messaging.sender import MessageSender
 from shared.model.tokens import DEFAULT_MODEL
 from shared.quota.limits import Limits
+from shared.storage.audio_files import AudioFiles
+from shared.storage.azure import BlobContainer
 from shared.storage.input_blobs import BlobInputReader
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobServiceClient
+
+PAYLOAD_CONTAINER = "sluice-payloads"
+CLAIM_CHECK_CONTAINER = "claim-checks"
+TRANSCRIPT_CONTAINER = "audio-out"
+LEAST_ANALYSIS_TPM = 10_000
+"""With less, half a minute has no room for a part of a transcript and its summary."""
 
 _SETTINGS = {
     "chat": "AZURE_OPENAI_DEPLOYMENT_NAME",
@@ -65,39 +80,72 @@ def quota_queues(settings: Settings, pending: PendingTable) -> dict[str, QuotaQu
     }
 
 
-def single_kinds(settings: Settings) -> dict[str, JobKind]:
-    """Kinds of jobs that take one call.
+def feedback_kind(settings: Settings) -> FeedbackJob:
+    """Feedback jobs.
 
     Raises:
         ConfigurationError: the feedback profile is wrong.
     """
     profile = FeedbackProfile.load(settings.feedback_profile)
-    feedback = FeedbackJob(profile, settings.feedback, settings.max_text_chars, base_model(settings.chat))
-    return {feedback.name: feedback}
+    return FeedbackJob(profile, settings.feedback, settings.max_text_chars, base_model(settings.chat))
 
 
-def stepwise_kinds(settings: Settings, blobs: "BlobServiceClient") -> dict[str, StepwiseKind]:
+def stepwise_kinds(settings: Settings, blobs: "BlobServiceClient", feedback: FeedbackJob) -> dict[str, StepwiseKind]:
     """Kinds of jobs that take several calls.
 
     Raises:
         ConfigurationError: a profile is wrong.
     """
-    kinds: list[StepwiseKind] = [_reasoning(settings, blobs)]
+    kinds: list[StepwiseKind] = [_reasoning(settings, blobs), _audio(settings, blobs, feedback)]
     return {kind.name: kind for kind in kinds}
 
 
 def _reasoning(settings: Settings, blobs: "BlobServiceClient") -> ReasoningJob:
     # Half of a minute, so that one job's call can't keep all others waiting.
     share = max(MIN_CALL_TOKENS, settings.reasoner.quota.tpm // 2)
-    defaults = ReasoningLimits(context_tokens=settings.reasoning_context_tokens)
+    limits = ReasoningLimits(
+        context_tokens=settings.reasoning_context_tokens, quota_tokens=min(settings.reasoning_call_tokens, share)
+    )
     return ReasoningJob(
         ReasoningProfile.load(settings.reasoning_profile),
         settings.reasoning,
         settings.reasoner.openai.deployment or "",
         base_model(settings.reasoner),
-        replace(defaults, quota_tokens=min(defaults.quota_tokens, share)),
+        limits,
         BlobInputReader(blobs, settings.reasoning_containers, settings.max_body_bytes),
     )
+
+
+def _audio(settings: Settings, blobs: "BlobServiceClient", feedback: FeedbackJob) -> AudioJob:
+    reserved = (PAYLOAD_CONTAINER, CLAIM_CHECK_CONTAINER, TRANSCRIPT_CONTAINER)
+    sources = AudioSources(blobs.url, settings.audio_containers, settings.audio_hosts, reserved)
+    chunks = BlobContainer(blobs, PAYLOAD_CONTAINER)
+    media = settings.media
+    files = AudioFiles(blobs, sources, media.max_bytes)
+
+    async def cut(job: StepJob) -> dict[str, Any]:
+        ffmpeg = find_ffmpeg(media.ffmpeg_path)
+        return await prepare_audio(job, files=files, chunks=chunks, ffmpeg=ffmpeg, limits=AudioLimits.of(media))
+
+    return AudioJob(
+        settings.audio,
+        settings.transcription.openai.deployment or "",
+        sources,
+        chunks,
+        BlobContainer(blobs, TRANSCRIPT_CONTAINER),
+        cut,
+        _analysis(settings, feedback),
+    )
+
+
+def _analysis(settings: Settings, feedback: FeedbackJob) -> AudioAnalysis | None:
+    """What can be made of transcripts; None where there is no chat deployment with room for it."""
+    chat = settings.chat
+    if not chat.openai.deployment or chat.quota.tpm < LEAST_ANALYSIS_TPM:
+        return None
+    name = chat.openai.deployment
+    summariser = Summariser(SummaryProfile.load(settings.summary_profile), name, base_model(chat), chat.quota.tpm // 2)
+    return AudioAnalysis(feedback, summariser, name, settings.max_text_chars)
 
 
 def lines_of(

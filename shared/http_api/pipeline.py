@@ -17,6 +17,7 @@ from shared.security.authentication import Authenticator
 from shared.security.caller import Caller
 from shared.security.errors import AccessClosedError, AuthenticationError
 from shared.security.rate_limit import RateLimitCache
+from shared.telemetry.context import LoggingContext
 from shared.telemetry.events import log_event
 
 _WINDOW_S = 60.0
@@ -50,8 +51,12 @@ class Pipeline:
 
     async def handle(self, endpoint: Endpoint, request: Request, handler: Handler, client: Any = None) -> Response:
         """Answer a request. Never raises."""
-        begun_s = self._monotonic()
         call = Call(request, Trail.of(request.headers), client=client)
+        with LoggingContext(correlation_id=call.trail.correlation_id, trace_id=call.trail.trace_id):
+            return await self._handle(endpoint, call, handler)
+
+    async def _handle(self, endpoint: Endpoint, call: Call, handler: Handler) -> Response:
+        begun_s, request = self._monotonic(), call.request
         headers: dict[str, str] = {}
         reason = None
         try:

@@ -58,7 +58,8 @@ class CallReports:
 
     async def put(self, ticket: RunTicket, report: CallReport) -> None:
         """Keep a report."""
-        digest = job_digest(ticket.kind, ticket.job_id)
+        # Calls of one job that are made side by side must not take each other's place.
+        digest = job_digest(ticket.kind, f"{ticket.job_id}\n{ticket.call}" if ticket.call else ticket.job_id)
         part = "b" if report.answered else "a"
         key = f"r:{int(ticket.start_s * 1000):015d}:{digest}:{ticket.booking}:{part}"
         values = {name: _fitting(getattr(report, name)) for name in _COLUMNS if getattr(report, name) is not None}

@@ -15,6 +15,7 @@ from shared.jobs.record import JobRecord
 from shared.jobs.store import JobStore
 from shared.messages import Envelope
 from shared.storage.payloads import PayloadStore
+from shared.telemetry.context import LoggingContext, trace_id_of
 from shared.telemetry.events import log_event
 
 _CONCURRENCY = 16
@@ -69,8 +70,11 @@ class Intake:
         turns = asyncio.Semaphore(_CONCURRENCY)
 
         async def one(delivery: Delivery) -> JobRecord | None:
+            sent = delivery.envelope
+            ids = {"correlation_id": sent.correlation_id, "trace_id": trace_id_of(sent.traceparent)}
             async with turns:
-                return await self._accept_one(kind, delivery, dead_letter)
+                with LoggingContext(job_id=sent.job_id, **ids):
+                    return await self._accept_one(kind, delivery, dead_letter)
 
         results = await asyncio.gather(*(one(d) for d in deliveries), return_exceptions=True)
         waiting = [r for r in results if isinstance(r, JobRecord)]

@@ -107,6 +107,7 @@ class PendingCall:
             tolerance_s=tolerance_s,
             epoch=epoch,
             due_s=due_s or 0.0,
+            call=self.event or "",
         )
 
     def run_message(

@@ -152,7 +152,15 @@ class Pump:
         await parts.row.save({"policy": end.state, "outstanding": outstanding, "unheard": unheard})
         gone = [*(p.job.id for p in end.placements), *_ids(end.oversized)]
         await parts.pending.remove(self._deployment, gone)
-        log_event(logger, "pump_cycle", booked=len(end.placements), asked=len(jobs), heard=len(planned["reports"]))
+        log_event(
+            logger,
+            "pump_cycle",
+            deployment=self._deployment,
+            asked=len(jobs),
+            booked=len(end.placements),
+            sent=len(calls),
+            heard=len(planned["reports"]),
+        )
         return await self._pause(end.next_s, planned["next_due_s"])
 
     async def _pause(self, next_s: float | None, next_due_s: float | None) -> float | None:

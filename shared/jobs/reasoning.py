@@ -9,6 +9,7 @@ What the steps keep, beside `usage`, `model` and `inputs` (which names the texts
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from shared.config import Queues
@@ -21,7 +22,7 @@ from shared.jobs.reasoning_prompts import Calls
 from shared.jobs.reasoning_request import ReasoningRequest
 from shared.jobs.reasoning_result import result_of
 from shared.jobs.reasoning_rounds import next_round
-from shared.jobs.reasoning_work import Work, kind_of
+from shared.jobs.reasoning_work import KnownParts, Work, kind_of
 from shared.jobs.steps import Outputs, Round, Step, StepJob
 from shared.model.client import ModelService
 from shared.model.tokens import DEFAULT_MODEL
@@ -55,6 +56,7 @@ class ReasoningJob:
         self._base_model = base_model
         self._limits = limits or ReasoningLimits()
         self._reader = reader or NoInputReader()
+        self._known = KnownParts()
 
     def decode(self, body: bytes) -> ReasoningRequest:
         """See StepwiseKind."""
@@ -66,7 +68,7 @@ class ReasoningJob:
     def estimate(self, request: ReasoningRequest) -> int:
         """See StepwiseKind. Inputs that are blobs count as empty: they are read when it is the job's turn."""
         texts = {one.id: one.text or "" for one in request.inputs}
-        work = Work.prepare(request, texts, self._profile, self._limits, self._base_model)
+        work = self._prepared(request, texts)
         steps = next_round(work, {}).steps
         direct = () if work.parts else (work.call("solve", (), {}),)
         return max([*(step.tokens for step in steps), *(call.tokens(self._base_model) for call in direct)])
@@ -113,7 +115,10 @@ class ReasoningJob:
 
     async def _work(self, job: StepJob) -> Work:
         texts = await load_inputs(job.request, self._reader, self._limits)
-        return await asyncio.to_thread(Work.prepare, job.request, texts, self._profile, self._limits, self._base_model)
+        return await asyncio.to_thread(self._prepared, job.request, texts)
+
+    def _prepared(self, request: ReasoningRequest, texts: Mapping[str, str]) -> Work:
+        return Work.prepare(request, texts, self._profile, self._limits, self._base_model, self._known)
 
     def _calls(self, request: ReasoningRequest) -> Calls:
         return Calls(request, self._profile, self._limits, self._base_model)

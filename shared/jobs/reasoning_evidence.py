@@ -3,9 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 MAX_QUOTES = 50
+
+_WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,11 @@ def checked(given: Iterable[Mapping[str, Any]], inputs: Mapping[str, str]) -> Ev
         given: objects with `input` and `quote`.
         inputs: texts by their ids.
     """
+    texts = {name: QuotableText(text) for name, text in inputs.items()}
     found: dict[tuple[str, int, int], Quote] = {}
     dropped = 0
     for one in list(given)[:MAX_QUOTES]:
-        quote = _found(str(one.get("input", "")), str(one.get("quote", "")), inputs)
+        quote = _found(str(one.get("input", "")), str(one.get("quote", "")), texts)
         if quote is None:
             dropped += 1
         else:
@@ -62,21 +67,38 @@ def checked(given: Iterable[Mapping[str, Any]], inputs: Mapping[str, str]) -> Ev
     return Evidence(tuple(found.values()), dropped)
 
 
-def find_quote(text: str, quote: str) -> tuple[int, int] | None:
-    """Where a text has a quote, white space apart; None where it doesn't, or where the quote has no word."""
-    words = quote.split()
-    if not any(character.isalnum() for character in quote):
-        return None
-    exact = text.find(quote.strip())
-    if exact >= 0:
-        return exact, exact + len(quote.strip())
-    match = re.search(r"\s++".join(map(re.escape, words)), text)
-    return match.span() if match else None
+class QuotableText:
+    """A text that quotes are looked up in. Looking takes time in proportion to the text, whatever the quote is."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def _flat(self) -> str:
+        """With one space for each run of white space."""
+        return " ".join(self.text.split())
+
+    def find(self, quote: str) -> tuple[int, int] | None:
+        """Where the text has a quote, white space apart; None where it doesn't, or where the quote has no word."""
+        if not any(character.isalnum() for character in quote):
+            return None
+        exact = self.text.find(quote.strip())
+        if exact >= 0:
+            return exact, exact + len(quote.strip())
+        wanted = " ".join(quote.split())
+        start = self._flat.find(wanted)
+        return (self._place(start), self._place(start + len(wanted) - 1) + 1) if start >= 0 else None
+
+    def _place(self, flat: int) -> int:
+        """Where a character of the flat text, no space, is in the text."""
+        words_before = self._flat.count(" ", 0, flat)
+        word = next(islice(_WORD.finditer(self.text), words_before, None))
+        return word.start() + flat - (self._flat.rfind(" ", 0, flat) + 1)
 
 
-def _found(name: str, quote: str, inputs: Mapping[str, str]) -> Quote | None:
-    order = [name, *(other for other in inputs if other != name)] if name in inputs else list(inputs)
+def _found(name: str, quote: str, texts: Mapping[str, QuotableText]) -> Quote | None:
+    order = [name, *(other for other in texts if other != name)] if name in texts else list(texts)
     for candidate in order:
-        if span := find_quote(inputs[candidate], quote):
-            return Quote(candidate, inputs[candidate][slice(*span)], *span, said=quote.strip())
+        if span := texts[candidate].find(quote):
+            return Quote(candidate, texts[candidate].text[slice(*span)], *span, said=quote.strip())
     return None

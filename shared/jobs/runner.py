@@ -27,6 +27,7 @@ from shared.model.client import ModelService
 from shared.model.metering import MeteredModelClient
 from shared.resilience.retry import RetryPolicy
 from shared.storage.payloads import PayloadStore
+from shared.telemetry.context import LoggingContext, trace_id_of
 from shared.telemetry.events import log_event
 
 _CONFLICT_LIMIT = 5
@@ -80,6 +81,10 @@ class JobRunner:
         Raises:
             StorageError, MessagingError: the ticket has to be delivered again.
         """
+        with LoggingContext(job_id=ticket.job_id):
+            return await self._run(ticket)
+
+    async def _run(self, ticket: RunTicket) -> Ran:
         for _ in range(_CONFLICT_LIMIT):
             record = await self._store.get(ticket.kind, ticket.job_id)
             decision = on_ticket(record, ticket, self._clock())
@@ -105,7 +110,8 @@ class JobRunner:
         call = self._calls.of(ticket)
         if missed := await call.turn():
             return await self._miss(record, call, missed.reason)
-        return await self._attempt(await self._store.update(record), ticket, call)
+        with LoggingContext(correlation_id=record.correlation_id, trace_id=trace_id_of(record.traceparent)):
+            return await self._attempt(await self._store.update(record), ticket, call)
 
     async def _miss(self, record: JobRecord, call: BookedCall, reason: str) -> Ran:
         ran = await self._requeue(on_missed(record, self._clock()))

@@ -10,7 +10,7 @@ from shared.jobs.pump_row import PumpRow, Wake
 from shared.storage.server_clock import ServerClock
 from shared.telemetry.events import log_event
 
-_TRIES = 4
+_TRIES = 12
 _PAUSE_S = 0.25
 
 logger = logging.getLogger(__name__)

@@ -120,10 +120,11 @@ class _Size:
         if not isinstance(node, Mapping):
             return 1, 1
         below = [self._of(child, (*path, *step)) for step, child in subschemas(node)]
-        if "$ref" in node:
-            name = _REFERENCE.fullmatch(node["$ref"])
-            below.append(self._of_reference(name[1], self._root["$defs"][name[1]], path) if name else (0, 0))
-        return 1 + max((levels for levels, _ in below), default=0), 1 + sum(nodes for _, nodes in below)
+        levels, nodes = 1 + max((levels for levels, _ in below), default=0), 1 + sum(nodes for _, nodes in below)
+        if "$ref" in node and (name := _REFERENCE.fullmatch(node["$ref"])):
+            beyond = self._of_reference(name[1], self._root["$defs"][name[1]], path)
+            levels, nodes = max(levels, beyond[0]), nodes + beyond[1]
+        return levels, nodes
 
     def _of_reference(self, name: str, definition: Any, path: Path) -> tuple[int, int]:
         if name in self._open:

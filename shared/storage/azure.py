@@ -45,9 +45,17 @@ async def storage_errors(what: str) -> AsyncIterator[None]:
     except azure_errors.HttpResponseError as error:
         if error.status_code == 412:
             raise ConflictError(f"{what}: somebody else changed it first.") from error
-        raise StorageError(f"{what}: storage answered {error.status_code}.") from error
+        raise StorageError(
+            f"{what}: storage answered {error.status_code}.", retry_after_s=_retry_after_s(error)
+        ) from error
     except azure_errors.AzureError as error:
         raise StorageError(f"{what}: storage can't be reached ({type(error).__name__}).") from error
+
+
+def _retry_after_s(error: azure_errors.HttpResponseError) -> float | None:
+    """What the header Retry-After asks for, in seconds."""
+    text = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
+    return float(text) if text.isascii() and text.isdecimal() else None
 
 
 async def replace_row(table: "TableClient", row: dict[str, Any], etag: str | None, what: str) -> bool:
@@ -112,24 +120,34 @@ class FoundBlob:
 
 
 class BlobContainer:
-    """One container, made on first need. Implements BlobStore."""
+    """One container, made on first need. Implements BlobStore.
+
+    Attributes:
+        name: of the container.
+    """
 
     def __init__(self, service: "BlobServiceClient", name: str) -> None:
         self._client: ContainerClient = service.get_container_client(name)
-        self._name = name
+        self.name = name
 
-    async def write(self, name: str, data: bytes) -> None:
+    async def write(self, name: str, data: bytes, content_type: str | None = None) -> None:
         """Write a blob, replacing one of the same name.
+
+        Args:
+            content_type: what browsers are told; None means bytes of any kind.
 
         Raises:
             StorageError: it could not be written.
         """
-        async with storage_errors(f"Writing the blob {self._name}/{name}"):
+        from azure.storage.blob import ContentSettings
+
+        options: Any = {"overwrite": True, "content_settings": ContentSettings(content_type=content_type)}
+        async with storage_errors(f"Writing the blob {self.name}/{name}"):
             try:
-                await self._client.upload_blob(name, data, overwrite=True)
+                await self._client.upload_blob(name, data, **options)
             except azure_errors.ResourceNotFoundError:
                 await self._create()
-                await self._client.upload_blob(name, data, overwrite=True)
+                await self._client.upload_blob(name, data, **options)
 
     async def read(self, name: str, *, max_bytes: int | None = None) -> bytes:
         """Read a blob.
@@ -138,14 +156,14 @@ class BlobContainer:
             InvalidMessageError: it doesn't exist, or is larger than max_bytes.
             StorageError: it could not be read.
         """
-        async with storage_errors(f"Reading the blob {self._name}/{name}"):
+        async with storage_errors(f"Reading the blob {self.name}/{name}"):
             try:
                 stream = await self._client.download_blob(name)
                 if max_bytes is not None and stream.size > max_bytes:
                     raise InvalidMessageError(f"The blob {name} has {stream.size} bytes; {max_bytes} are allowed.")
                 return bytes(await stream.readall())
             except azure_errors.ResourceNotFoundError:
-                raise InvalidMessageError(f"There is no blob {name} in the container {self._name}.") from None
+                raise InvalidMessageError(f"There is no blob {name} in the container {self.name}.") from None
 
     async def read_if_there(self, name: str) -> bytes | None:
         """Read a blob; None where it doesn't exist.
@@ -153,7 +171,7 @@ class BlobContainer:
         Raises:
             StorageError: it could not be read.
         """
-        async with storage_errors(f"Reading the blob {self._name}/{name}"):
+        async with storage_errors(f"Reading the blob {self.name}/{name}"):
             try:
                 return bytes(await (await self._client.download_blob(name)).readall())
             except azure_errors.ResourceNotFoundError:
@@ -173,7 +191,7 @@ class BlobContainer:
             StorageError: it could not be deleted.
         """
         only: Any = {} if etag is None else {"etag": etag, "match_condition": MatchConditions.IfNotModified}
-        async with storage_errors(f"Deleting the blob {self._name}/{name}"):
+        async with storage_errors(f"Deleting the blob {self.name}/{name}"):
             try:
                 await self._client.delete_blob(name, delete_snapshots="include", **only)
             except (azure_errors.ResourceNotFoundError, azure_errors.ResourceModifiedError):
@@ -196,7 +214,7 @@ class BlobContainer:
         Raises:
             StorageError: they could not be listed.
         """
-        async with storage_errors(f"Listing the blobs {self._name}/{prefix}"):
+        async with storage_errors(f"Listing the blobs {self.name}/{prefix}"):
             pages: Any = self._client.list_blobs(name_starts_with=prefix, results_per_page=most).by_page(after)
             try:
                 page = await anext(pages)

@@ -30,13 +30,16 @@ def test_demo_shows_results_and_leaves_nothing_running(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "demo", "--data", str(tmp_path / ".sluice")],
         cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200"},
         capture_output=True,
         text=True,
         timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "24 succeeded, 0 failed" in done.stderr
+    for kind in ("24 succeeded, 0 failed", "2 succeeded, 0 failed", "1 succeeded, 0 failed"):
+        assert kind in done.stderr
+    assert "ask what you can do for your country" in " ".join(done.stdout.split())
     assert str(tmp_path / ".sluice" / "logs") in done.stderr.replace("\n", "")
     assert _processes_in(tmp_path) == []
 

@@ -72,11 +72,12 @@ class MemoryJobStore:
 class MemoryBlobs:
     """A BlobStore."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "memory") -> None:
+        self.name = name
         self.blobs: dict[str, bytes] = {}
         self.failing = False
 
-    async def write(self, name: str, data: bytes) -> None:
+    async def write(self, name: str, data: bytes, content_type: str | None = None) -> None:
         if self.failing:
             raise StorageError("Blobs are away.")
         self.blobs[name] = data

@@ -1,4 +1,4 @@
-"""Drives a stepwise job in this process, as its orchestration does: rounds of steps, one repair each, the result."""
+"""Drives a stepwise job in this process as its orchestration does: rounds of steps, one repair each, the result."""
 
 import asyncio
 from collections.abc import Callable

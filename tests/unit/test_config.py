@@ -4,10 +4,14 @@ import pytest
 
 from shared.config import (
     AppAccess,
+    AudioSettings,
     QuotaSettings,
     RetentionSettings,
     Settings,
     app_access,
+    audio_container,
+    audio_queues,
+    audio_settings,
     feedback_queues,
     retention_schedule,
     sweep_schedule,
@@ -73,6 +77,9 @@ def test_names_of_the_source_documents_are_accepted() -> None:
 
 def test_queues_have_names_without_any_setting() -> None:
     assert feedback_queues({}).inbox == "feedback-in"
+    queues = audio_queues({})
+    assert (queues.inbox, queues.run, queues.outbox) == ("audio-in", "audio-prepare", "audio-out")
+    assert audio_container({}) == "audio-in"
 
 
 @pytest.mark.parametrize(
@@ -89,6 +96,11 @@ def test_queues_have_names_without_any_setting() -> None:
         ({**LOCAL, "SLUICE_QUOTA_GUARD_S": "0.1"}, "SLUICE_QUOTA_GUARD_S"),
         ({**LOCAL, "SLUICE_RETENTION_DAYS": "-1"}, "SLUICE_RETENTION_DAYS"),
         ({**LOCAL, "SLUICE_RETENTION_MINUTES": "0"}, "SLUICE_RETENTION_MINUTES"),
+        ({**LOCAL, "AUDIO_MAX_BYTES": "1 GB"}, "AUDIO_MAX_BYTES"),
+        ({**LOCAL, "AUDIO_MAX_DURATION_S": "0"}, "AUDIO_MAX_DURATION_S"),
+        ({**LOCAL, "AUDIO_CHUNK_S": "900"}, "AUDIO_CHUNK_S"),
+        ({**LOCAL, "AUDIO_CHUNK_S": "40", "AUDIO_OVERLAP_S": "11"}, "AUDIO_OVERLAP_S"),
+        ({**LOCAL, "AUDIO_FFMPEG_TIMEOUT_S": "0"}, "AUDIO_FFMPEG_TIMEOUT_S"),
     ],
 )
 def test_errors_name_the_setting(env: dict[str, str], named: str) -> None:
@@ -152,3 +164,20 @@ def test_access_to_the_app() -> None:
     assert app_access({}) == AppAccess(None)
     env = {"SLUICE_URL": "https://a", "SLUICE_FUNCTION_KEY": "k", "SLUICE_RESOURCE_URI": "api://a"}
     assert app_access(env) == AppAccess("https://a", "k", "api://a")
+
+
+def test_audio() -> None:
+    assert Settings.from_env(LOCAL).media == AudioSettings(None, 1_000_000_000, 14_400, 300, 5, 300)
+    env = {
+        "FFMPEG_PATH": "/opt/ffmpeg",
+        "AUDIO_MAX_BYTES": "5000000",
+        "AUDIO_MAX_DURATION_S": "600",
+        "AUDIO_CHUNK_S": "60",
+        "AUDIO_OVERLAP_S": "2.5",
+        "AUDIO_FFMPEG_TIMEOUT_S": "30",
+    }
+    assert audio_settings(env) == AudioSettings("/opt/ffmpeg", 5_000_000, 600, 60, 2.5, 30)
+
+
+def test_short_chunks_overlap_less() -> None:
+    assert audio_settings({"AUDIO_CHUNK_S": "10"}).overlap_s == 2.5

@@ -9,7 +9,7 @@ from local.model.demo.reading import Tools
 from local.model.demo.texts import sentences, spread_order
 
 # Embedding costs about 1 ms a token on one core.
-_TOKEN_BUDGET = 400
+_TOKEN_BUDGET = 300
 _LONGEST_SENTENCE_CHARS = 300
 _MOST_SENTENCES = 400
 # Cosine of centred embeddings from which a sentence has to do with a question, and the least share of the best one's.

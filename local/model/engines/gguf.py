@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from local.model.engines.bounded_schema import bounded
 from local.model.engines.protocol import ChatCall, ChatResult, Engine, EngineStartError, Transcript, UpstreamError
 from shared.model.client import Usage
 
@@ -15,6 +16,8 @@ _CONTEXT_TOKENS = 8192
 # the values are those its author recommends (llama.cpp, tools/server/README.md), but for the sequence breakers: by
 # default quotes are among them, and then an array may repeat its last element for ever.
 _AGAINST_LOOPS = {"dry_multiplier": 0.8, "dry_base": 1.75, "dry_allowed_length": 2, "dry_sequence_breakers": ["\n"]}
+# Models of such files may go on without end (bounded_schema.py); larger ones know when they are done.
+_SMALL_BYTES = 700_000_000
 # What llama.cpp understands of a request. The model's name and the number of choices are ours.
 _FORWARDED = (
     *("messages", "max_tokens", "temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "stop"),
@@ -38,15 +41,20 @@ class GgufEngine:
         self._model_name = path.name
         self.name = f"gguf: {path.name}"
         self._server = _start(path)
+        self._small = path.stat().st_size < _SMALL_BYTES
         # One call at a time: llama.cpp shares its context among parallel calls.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gguf")
 
     async def chat(self, call: ChatCall) -> ChatResult:
         """See Engine."""
         given = {name: call.payload[name] for name in _FORWARDED if call.payload.get(name) is not None}
-        body: dict[str, Any] = _bounded({**_AGAINST_LOOPS, **given})
+        body: dict[str, Any] = {**_AGAINST_LOOPS, **given}
         if call.max_tokens is not None:
             body["max_tokens"] = call.max_tokens
+        if call.response_format and call.response_format["type"] == "json_schema":
+            asked = call.response_format["json_schema"]
+            schema = bounded(asked.get("schema", {}), call.max_tokens if self._small else None)
+            body["response_format"] = {**call.response_format, "json_schema": {**asked, "schema": schema}}
         loop = asyncio.get_running_loop()
         answers = [await loop.run_in_executor(self._thread, self._complete, body) for _ in range(call.choices)]
         choices = [answer["choices"][0] for answer in answers]
@@ -81,22 +89,6 @@ class GgufEngine:
         if refused := answer.get("error"):
             raise UpstreamError(int(refused.get("code", 500)), _refusal(str(refused.get("message", ""))))
         return answer
-
-
-def _bounded(node: Any) -> Any:
-    """A copy in which an array of enum values has at most as many elements as there are values.
-
-    Strict schemas can't say so, and a small model may list values until its tokens are used up.
-    """
-    if isinstance(node, list):
-        return [_bounded(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    copy = {key: _bounded(value) for key, value in node.items()}
-    items = copy.get("items")
-    if copy.get("type") == "array" and isinstance(items, dict) and isinstance(items.get("enum"), list):
-        copy.setdefault("maxItems", len(items["enum"]))
-    return copy
 
 
 def _refusal(message: str) -> dict[str, Any]:

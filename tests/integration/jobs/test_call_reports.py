@@ -44,6 +44,12 @@ async def test_a_report_that_is_repeated_replaces_the_first(reports: CallReports
     assert [replace(r, key="") for r in await reports.read()] == [CallReport(START_S, 100, 3)]
 
 
+async def test_calls_of_one_job_side_by_side_have_reports_of_their_own(reports: CallReports) -> None:
+    for call in ("booked-1", "booked-2", ""):
+        await reports.put(RunTicket("k", "j", 1, 1, 10, 5.0, call=call), CallReport(5.0, 10, 0, 5.1))
+    assert len(await reports.read()) == 3
+
+
 async def test_nonsense_of_the_endpoint_can_be_kept(reports: CallReports) -> None:
     await reports.put(ticket(), replace(ANSWERED, remaining_tokens=10**17, prompt_tokens=10**12))
     (read,) = await reports.read()

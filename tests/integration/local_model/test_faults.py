@@ -92,6 +92,15 @@ async def test_content_that_breaks_the_schema(instant_server: ModelServer, azure
         jsonschema.validate(value, SCHEMA)
 
 
+async def test_a_planted_answer(instant_server: ModelServer, azure: AsyncAzureOpenAI) -> None:
+    instant_server.inject({"kind": "answer", "text": "wrong", "match": {"contains": "needle"}})
+
+    texts = [(await call(azure, text)).choices[0].message.content for text in ("hay", "a needle", "a needle")]
+
+    assert texts == [texts[0], "wrong", texts[0]]
+    assert texts[0] != "wrong"
+
+
 async def test_a_filtered_prompt(instant_server: ModelServer, azure: AsyncAzureOpenAI) -> None:
     instant_server.inject({"kind": "content_filter", "on": "prompt"})
 

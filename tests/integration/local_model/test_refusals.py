@@ -100,6 +100,17 @@ async def test_wrong_bodies(instant_server: ModelServer, body: Any, message: str
     assert message in answer["error"]["message"]
 
 
+async def test_parameters_depend_on_the_model(instant_server: ModelServer) -> None:
+    path = "/openai/deployments/o3-mini/chat/completions" + VERSION
+    status, answer = await post(instant_server, path, {"messages": HELLO, "max_completion_tokens": 20_000})
+    assert status == 200
+    assert answer["choices"]
+
+    for given in ({"max_tokens": 5}, {"temperature": 0}):
+        status, answer = await post(instant_server, path, {"messages": HELLO, **given})
+        assert (status, answer["error"]["code"]) == (400, "unsupported_parameter")
+
+
 async def test_oversized_bodies(instant_server: ModelServer) -> None:
     status, answer = await post(instant_server, CHAT + VERSION, b" " * (27 * 1024 * 1024))
 

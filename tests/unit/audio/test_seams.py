@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from shared.audio.seams import HeardChunk, merge
 from shared.audio.transcript import Segment
-from shared.model.client import SpokenSegment
 
 VOCABULARY = ["no", "yes", "the", "a", "kettle", "Kettle.", "customer"]
 
@@ -65,7 +64,7 @@ def heard(words: list[Said], start_s: float, end_s: float, per_segment: int = 1)
     within = [w for w in words if w.start_s >= start_s and w.end_s <= end_s]
     grouped = [within[i : i + per_segment] for i in range(0, len(within), per_segment)]
     segments = [
-        SpokenSegment(g[0].start_s - start_s, g[-1].end_s - start_s, " " + " ".join(w.word for w in g)) for g in grouped
+        Segment(g[0].start_s - start_s, g[-1].end_s - start_s, " " + " ".join(w.word for w in g)) for g in grouped
     ]
     return HeardChunk(start_s, end_s, segments)
 
@@ -151,7 +150,7 @@ def test_changed_words_are_neither_lost_nor_repeated(data: st.DataObject) -> Non
         moved_s = data.draw(st.floats(-0.05, 0.05))
         wrong = data.draw(st.sets(st.sampled_from(words), max_size=len(words) // 4))
         segments = [
-            SpokenSegment(s.start_s + moved_s, s.end_s + moved_s, mistake if s.text.strip() in wrong else s.text)
+            Segment(s.start_s + moved_s, s.end_s + moved_s, mistake if s.text.strip() in wrong else s.text)
             for s in chunk.segments
         ]
         return HeardChunk(chunk.start_s, chunk.end_s, segments)
@@ -161,8 +160,8 @@ def test_changed_words_are_neither_lost_nor_repeated(data: st.DataObject) -> Non
 
 
 def test_a_seam_within_a_sentence() -> None:
-    before = HeardChunk(0.0, 10.0, [SpokenSegment(6.0, 10.0, " the kettle is red and it whistles too")])
-    after = HeardChunk(8.0, 14.0, [SpokenSegment(0.0, 4.0, " And it whistles too loudly for us.")])
+    before = HeardChunk(0.0, 10.0, [Segment(6.0, 10.0, " the kettle is red and it whistles too")])
+    after = HeardChunk(8.0, 14.0, [Segment(0.0, 4.0, " And it whistles too loudly for us.")])
     merged = merge([before, after])
     assert [s.text for s in merged] == ["the kettle is red and it", "whistles too loudly for us."]
     assert merged[0].start_s == 6.0
@@ -171,17 +170,17 @@ def test_a_seam_within_a_sentence() -> None:
 
 
 def test_what_begins_beyond_the_end_of_its_chunk_was_invented() -> None:
-    invented = [SpokenSegment(1.0, 2.0, " Hello."), SpokenSegment(5.0, 7.0, " Thank you.")]
+    invented = [Segment(1.0, 2.0, " Hello."), Segment(5.0, 7.0, " Thank you.")]
     assert merge([HeardChunk(20.0, 25.0, invented)]) == (Segment(21.0, 22.0, "Hello."),)
 
 
 def test_what_ends_beyond_the_end_of_its_chunk_is_cut_off() -> None:
-    heard = [SpokenSegment(-0.5, 2.0, " Hello."), SpokenSegment(4.0, 9.0, " Bye.")]
+    heard = [Segment(-0.5, 2.0, " Hello."), Segment(4.0, 9.0, " Bye.")]
     assert merge([HeardChunk(20.0, 25.0, heard)]) == (Segment(20.0, 22.0, "Hello."), Segment(24.0, 25.0, "Bye."))
 
 
 def test_segments_out_of_order_are_put_in_order() -> None:
-    chunk = HeardChunk(0.0, 9.0, [SpokenSegment(5.0, 6.0, "b"), SpokenSegment(1.0, 2.0, "a"), SpokenSegment(7, 7, " ")])
+    chunk = HeardChunk(0.0, 9.0, [Segment(5.0, 6.0, "b"), Segment(1.0, 2.0, "a"), Segment(7, 7, " ")])
     assert written(merge([chunk])) == ["a", "b"]
 
 
@@ -191,11 +190,9 @@ def test_nothing_heard() -> None:
 
 
 def test_silence_on_one_side_of_a_seam() -> None:
-    spoken = HeardChunk(0.0, 10.0, [SpokenSegment(7.0, 7.5, "yes")])
+    spoken = HeardChunk(0.0, 10.0, [Segment(7.0, 7.5, "yes")])
     assert written(merge([spoken, HeardChunk(8.0, 20.0, ())])) == ["yes"]
-    assert written(merge([HeardChunk(0.0, 10.0, ()), HeardChunk(8.0, 12.0, [SpokenSegment(3.0, 3.5, "yes")])])) == [
-        "yes"
-    ]
+    assert written(merge([HeardChunk(0.0, 10.0, ()), HeardChunk(8.0, 12.0, [Segment(3.0, 3.5, "yes")])])) == ["yes"]
 
 
 @given(
@@ -204,7 +201,7 @@ def test_silence_on_one_side_of_a_seam() -> None:
             HeardChunk,
             st.floats(0, 100),
             st.floats(0, 100),
-            st.lists(st.builds(SpokenSegment, st.floats(-5, 50), st.floats(-5, 50), st.text(max_size=20)), max_size=4),
+            st.lists(st.builds(Segment, st.floats(-5, 50), st.floats(-5, 50), st.text(max_size=20)), max_size=4),
             st.text(max_size=20),
         ),
         max_size=5,
