@@ -197,6 +197,11 @@ def audio_container(env: Mapping[str, str] | None = None) -> str:
     return Reader(os.environ if env is None else env).text("AUDIO_IN_CONTAINER") or "audio-in"
 
 
+def webhook_queue(env: Mapping[str, str] | None = None) -> str:
+    """Where the calls of webhooks wait. Needed when the app is indexed."""
+    return Reader(os.environ if env is None else env).text("SLUICE_WEBHOOK_QUEUE") or "webhooks"
+
+
 def sweep_schedule(env: Mapping[str, str] | None = None) -> str:
     """How often to look for calls that nobody woke the pump for (NCRONTAB). Needed when the app is indexed."""
     return Reader(os.environ if env is None else env).text("SLUICE_SWEEP_SCHEDULE") or "0 * * * * *"

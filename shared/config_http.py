@@ -1,5 +1,6 @@
 """The settings of the HTTP API: who may call it, how often, and where results may be sent."""
 
+import base64
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -183,6 +184,14 @@ def _origin(text: str) -> str:
 def _webhooks(reader: Reader) -> WebhookSettings:
     hosts = tuple(name.lower() for name in reader.names("SLUICE_WEBHOOK_HOSTS", ""))
     secret = _secret(reader, "SLUICE_WEBHOOK_SECRET")
+    if secret is not None and secret.startswith("whsec_"):
+        try:
+            base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            raise ConfigurationError(
+                "The setting SLUICE_WEBHOOK_SECRET begins with whsec_, but goes on with what isn't base64.",
+                field="SLUICE_WEBHOOK_SECRET",
+            ) from None
     if hosts and secret is None:
         raise ConfigurationError(
             "The setting SLUICE_WEBHOOK_SECRET is missing: webhooks are never sent unsigned.",

@@ -13,15 +13,18 @@ from shared.bootstrap.kinds import (
     quota_queues,
     stepwise_kinds,
 )
-from shared.config import Settings
+from shared.config import Settings, webhook_queue
 from shared.jobs.failures import FailedJobs
 from shared.jobs.forget import Forgetting
 from shared.jobs.intake import Intake
+from shared.jobs.job_list import JobList
 from shared.jobs.kinds import JobKind, Kind
 from shared.jobs.lines import Line
+from shared.jobs.list_entry import partitions as list_partitions
+from shared.jobs.list_sweep import CountsFold, ListSweep
 from shared.jobs.pending import PendingTable
 from shared.jobs.publisher import Publisher
-from shared.jobs.record import partitions
+from shared.jobs.record import JobState, partitions
 from shared.jobs.retention import BookmarkRow, Retention, Sweep
 from shared.jobs.steps import StepwiseKind
 from shared.jobs.store import JobStore, TableJobStore
@@ -52,6 +55,7 @@ class Backend:
     stepwise: Mapping[str, StepwiseKind]
     tables: "TableServiceClient"
     store: JobStore
+    job_list: JobList
     pending: PendingTable
     lines: Mapping[str, Line]
     blobs: "BlobServiceClient"
@@ -76,7 +80,8 @@ async def connect(settings: Settings) -> Backend:
     quiet_libraries()
     tables = table_service(settings.tables)
     blobs = blob_service(settings.blobs)
-    store = TableJobStore(tables)
+    job_list = JobList(tables)
+    store = TableJobStore(tables, job_list)
     pending = PendingTable(tables)
     own, claim_checks = BlobContainer(blobs, PAYLOAD_CONTAINER), BlobContainer(blobs, CLAIM_CHECK_CONTAINER)
     payloads = PayloadStore(own, claim_checks, settings.max_body_bytes)
@@ -86,11 +91,11 @@ async def connect(settings: Settings) -> Backend:
     stepwise = stepwise_kinds(settings, blobs, feedback)
     kinds: dict[str, Kind] = {**single, **stepwise}
     lines = lines_of(single, stepwise, quota_queues(settings, pending), sender)
-    publisher = Publisher(store, payloads, sender, kinds, now)
+    publisher = Publisher(store, payloads, sender, kinds, now, webhook_queue())
     intake = Intake(store, payloads, publisher, lines, kinds, now)
     keep = settings.retention
     retention = Retention(
-        _sweeps(tables, store, own, claim_checks, kinds),
+        _sweeps(tables, store, job_list, own, claim_checks, kinds),
         BookmarkRow(tables),
         timedelta(days=keep.days) if keep.days else None,
         keep.minutes * 60,
@@ -98,6 +103,7 @@ async def connect(settings: Settings) -> Backend:
     )
 
     async def close() -> None:
+        await job_list.writer.close()
         await sender.close()
         await blobs.close()
         await tables.close()
@@ -115,6 +121,7 @@ async def connect(settings: Settings) -> Backend:
         stepwise=stepwise,
         tables=tables,
         store=store,
+        job_list=job_list,
         pending=pending,
         lines=lines,
         blobs=blobs,
@@ -131,15 +138,23 @@ async def connect(settings: Settings) -> Backend:
 
 
 def _sweeps(
-    tables: "TableServiceClient", store: JobStore, own: BlobContainer, claim_checks: BlobContainer, kinds: Iterable[str]
+    tables: "TableServiceClient",
+    store: JobStore,
+    job_list: JobList,
+    own: BlobContainer,
+    claim_checks: BlobContainer,
+    kinds: Iterable[str],
 ) -> list[Sweep]:
     """What retention looks through, in its order: rows before what is found by their absence."""
     sweeps: list[Sweep] = []
     for kind in kinds:
-        sweeps += [JobSweep(tables, claim_checks, partition) for partition in partitions(kind)]
+        sweeps += [JobSweep(tables, claim_checks, job_list, partition) for partition in partitions(kind)]
         sweeps.append(FailureSweep(tables, kind))
         sweeps.append(BlobSweep(own, kind, store, "blobs", keep_payload))
         sweeps.append(BlobSweep(claim_checks, kind, store, "claim_checks", keep_claim_check))
+        for part in list_partitions(kind):
+            sweeps += [ListSweep(tables, store, job_list, kind, part, state) for state in JobState]
+            sweeps.append(CountsFold(tables, part, now))
     return [*sweeps, CallSweep(tables, store)]
 
 
