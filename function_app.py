@@ -15,6 +15,7 @@ from functions import (
     retention,
     steps,
     token_counter,
+    webhooks,
 )
 
 app = df.DFApp()
@@ -31,5 +32,6 @@ for module in (
     retention,
     log_shipping,
     http,
+    webhooks,
 ):
     app.register_functions(module.bp)

@@ -7,7 +7,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from shared.config import http_level
-from shared.http_api.endpoints import Endpoint
+from shared.http_api.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from shared.http_api.messages import Call, Response

@@ -9,13 +9,12 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from functions.durable_pump import counter_of
+from functions.counters import counter_status
 from shared.bootstrap import services
 from shared.errors import InvalidMessageError
 from shared.http_api.messages import Call, Request, Response, Trail, json_response
 from shared.http_api.problems import problem, status_of_code
 from shared.jobs.deployments import Deployment
-from shared.quota.token_counter import apply
 from shared.storage.server_clock import ServerClock
 
 type Body = dict[str, Any]
@@ -78,14 +77,11 @@ async def status(call: Call) -> Response:
 
     async def ask(_: Body) -> Body:
         deployment = call.request.params["deployment"]
-        entity = await call.client.read_entity_state(counter_of(deployment))
-        state = entity.entity_state if entity.entity_exists else None
+        answer = await counter_status(call.client, await services(), deployment)
+        if answer is None:
+            return _error("unknown_deployment", f"There is no token counter for the deployment {deployment}.")
         # Calls line up for our own deployments only; other callers may have counters for others.
         own = await _own(call.request)
-        if state is None and own is None:
-            return _error("unknown_deployment", f"There is no token counter for the deployment {deployment}.")
-        payload: Body = {"id": "status", **({"limits": own.limits.as_dict()} if own else {})}
-        _, answer = apply(state, "status", payload, (await _clock(call.request)).now_s())
         waiting = await own.pump.waiting() if own else {}
         return {**answer, "pending": {app: count for app, count in waiting.items() if call.who.sees(app)}}
 

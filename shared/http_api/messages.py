@@ -13,6 +13,7 @@ from shared.security.caller import Caller
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
+_JOB_ID_LIMIT_CHARS = 128
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:/@+=-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context
 
@@ -62,18 +63,22 @@ class Trail:
     Attributes:
         correlation_id: the caller's, or one of our own.
         trace_id: of the trace that the request is part of (W3C Trace Context).
+        job_id: that the request is about, where its address names one.
     """
 
     correlation_id: str
     trace_id: str
+    job_id: str | None = None
 
     @classmethod
-    def of(cls, headers: Mapping[str, str]) -> "Trail":
+    def of(cls, headers: Mapping[str, str], params: Mapping[str, str] | None = None) -> "Trail":
         """From a request; ids that aren't well formed are replaced."""
+        job_id = (params or {}).get("id", "")
         given = headers.get("x-correlation-id", "")
         correlation_id = given if _CORRELATION_ID.fullmatch(given) else uuid.uuid4().hex
         trace = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-        return cls(correlation_id, trace[1] if trace else secrets.token_hex(16))
+        named = job_id[:_JOB_ID_LIMIT_CHARS] if job_id.isprintable() else ""
+        return cls(correlation_id, trace[1] if trace else secrets.token_hex(16), named or None)
 
     @property
     def traceparent(self) -> str:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from shared.config_http import HttpSettings
-from shared.http_api.endpoints import Endpoint
+from shared.http_api.endpoint import Endpoint
 from shared.http_api.errors import BodyTooLargeError, CrossSiteError, MediaTypeError, RateLimitExceededError
 from shared.http_api.headers import SECURITY, Cors, rate_limit_headers
 from shared.http_api.messages import Call, Request, Response, Trail
-from shared.http_api.problems import problem_of
+from shared.http_api.responses import ErrorResponse
 from shared.security.audit import audit
 from shared.security.authentication import Authenticator
 from shared.security.caller import Caller
@@ -51,8 +51,9 @@ class Pipeline:
 
     async def handle(self, endpoint: Endpoint, request: Request, handler: Handler, client: Any = None) -> Response:
         """Answer a request. Never raises."""
-        call = Call(request, Trail.of(request.headers), client=client)
-        with LoggingContext(correlation_id=call.trail.correlation_id, trace_id=call.trail.trace_id):
+        call = Call(request, Trail.of(request.headers, request.params), client=client)
+        trail = call.trail
+        with LoggingContext(correlation_id=trail.correlation_id, trace_id=trail.trace_id, job_id=trail.job_id):
             return await self._handle(endpoint, call, handler)
 
     async def _handle(self, endpoint: Endpoint, call: Call, handler: Handler) -> Response:
@@ -71,7 +72,7 @@ class Pipeline:
             response = await handler(call)
         except Exception as error:
             reason = error.reason if isinstance(error, AuthenticationError) else None
-            response = problem_of(error, call.trail)
+            response = ErrorResponse.of(error, call.trail)
         _note(endpoint, call, response, self._monotonic() - begun_s, reason)
         cors = self.cors.headers(request.headers)
         trail = {"X-Correlation-Id": call.trail.correlation_id}

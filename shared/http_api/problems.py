@@ -22,6 +22,9 @@ _STATUS = {
     "forbidden": 403,
     "invalid_message": 400,
     "invalid_token": 401,
+    "invalid_webhook": 400,
+    "id_taken": 409,
+    "job_ended": 409,
     "job_running": 409,
     "not_configured": 409,
     "oversized_request": 413,
@@ -59,6 +62,7 @@ def problem(
         "code": code,
         "trace_id": trail.trace_id,
         "correlation_id": trail.correlation_id,
+        **({"job_id": trail.job_id} if trail.job_id else {}),
         **{name: value for name, value in more.items() if value is not None},
     }
     return json_response(content, status, headers, PROBLEM)

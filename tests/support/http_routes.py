@@ -9,7 +9,7 @@ import azure.functions as func
 
 import function_app
 from functions.http_endpoint import MARK
-from shared.http_api.endpoints import Endpoint
+from shared.http_api.endpoint import Endpoint
 
 _CLIENT = json.dumps(
     {

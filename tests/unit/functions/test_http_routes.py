@@ -9,7 +9,7 @@ import pytest
 
 from shared.bootstrap import http as bootstrap
 from shared.http_api import endpoints
-from shared.http_api.endpoints import Endpoint
+from shared.http_api.endpoint import Endpoint
 from shared.security.permissions import PermissionChecker, permissions_of
 from tests.support.entra import Directory, directory, principal
 from tests.support.http_routes import RegisteredRoute, routes

@@ -8,7 +8,7 @@ import pytest
 
 from shared.config_http import HttpAuth, HttpSettings
 from shared.errors import ConfigurationError, ConflictError, InvalidMessageError, StorageError
-from shared.http_api.endpoints import Endpoint
+from shared.http_api.endpoint import Endpoint
 from shared.http_api.errors import ResourceNotFoundError
 from shared.http_api.messages import Call, Request, Response, json_response
 from shared.http_api.pipeline import Handler, Pipeline
