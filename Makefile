@@ -75,11 +75,25 @@ accept: setup $(GGUF) $(BENCH)/.ready $(BROWSER)  ## Run everything at full size
 bench: $(BENCH)/.ready  ## Compare quota admission with what others use (a few minutes)
 	@$(BIN)/sluice bench quota
 
+# Azure's type schemas and checkov: large, and checkov pins what the app has newer.
+INFRA := .tools/infra
+$(INFRA)/.ready: $(READY) requirements-infra.txt
+	@echo "==> installing what checks the Bicep ($(INFRA), 340 MB)"
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python $(INFRA)
+	@VIRTUAL_ENV=$(INFRA) $(UV) pip sync --quiet requirements-infra.txt
+	@touch $@
+
 .PHONY: lint
-lint: setup  ## Check style and types
+lint: setup $(INFRA)/.ready  ## Check style, types and the Bicep
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m infra.check --seeds
+	@$(BIN)/python -m infra.policies
+
+.PHONY: package
+package: $(READY)  ## Build the deployment package, dist/sluice.zip
+	@$(BIN)/python -m infra.package
 
 .PHONY: coverage
 coverage: setup  ## Run the fast tests and show which lines they reach
@@ -95,7 +109,8 @@ lock: $(UV)  ## Compile the pinned requirements from pyproject.toml
 	@$(UV) pip compile --quiet --no-header --no-emit-index-url pyproject.toml -o requirements.txt
 	@$(UV) pip compile --quiet --no-header --no-emit-index-url --extra local --extra gguf --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(UV) pip compile --quiet --no-header --no-emit-index-url --python-version 3.13 --group pyproject.toml:bench -o requirements-bench.txt
+	@$(UV) pip compile --quiet --no-header --no-emit-index-url --python-version 3.13 --group pyproject.toml:infra -o requirements-infra.txt
 
 .PHONY: clean
 clean:  ## Delete what was installed and all local state
-	@rm -rf .venv .tools .sluice local/azurite/node_modules tests/browser/node_modules
+	@rm -rf .venv .tools .sluice dist local/azurite/node_modules tests/browser/node_modules

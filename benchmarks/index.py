@@ -91,7 +91,7 @@ _DECORATORS: dict[str, Callable[[dict[str, Any]], str]] = {
     "timerTrigger": lambda b: f"@app.timer_trigger(arg_name={b['name']!r}, schedule={b['schedule']!r})",
     "blobTrigger": lambda b: (
         f"@app.blob_trigger(arg_name={b['name']!r}, path={b['path']!r}, connection={b['connection']!r}, "
-        f"source={str(b['source'])!r})"
+        f"source={str(b['source'])!r}, data_type=func.DataType.BINARY)"
     ),
     "httpTrigger": lambda b: (
         f"@app.route(route={b['route']!r}, methods={[str(getattr(m, 'value', m)) for m in b['methods']]!r})"

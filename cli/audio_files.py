@@ -1,17 +1,17 @@
 """Audio files that are on this machine: uploaded, and a job for each."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.inputs import BadLine, InputJob
+from shared.bootstrap.kinds import SENT_CONTAINER
+from shared.jobs.record import JobRecord
 from shared.messages import to_json
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobServiceClient
-
-CONTAINER = "audio-sent"
-"""Not the container where a file starts a job by itself."""
 
 _TEXT = frozenset({".json", ".jsonl", ".ndjson", ".txt", ""})
 
@@ -22,8 +22,13 @@ def is_media(source: str) -> bool:
     return source != "-" and (path.is_dir() or path.suffix.lower() not in _TEXT)
 
 
-async def upload(blobs: "BlobServiceClient", source: str, run: str) -> list[InputJob | BadLine]:
-    """Upload a file, or every file of a folder, under the run's name.
+async def upload(
+    blobs: "BlobServiceClient", source: str, run: str, job_id_of: Callable[[str, int], str]
+) -> list[InputJob | BadLine]:
+    """Upload a file, or every file of a folder, each into its job's folder, so that it goes when the job goes.
+
+    Args:
+        job_id_of: of the run, and the number of the file.
 
     Returns:
         A job for each; its number is the file's in the order of names. The same files under the same run name take
@@ -35,15 +40,15 @@ async def upload(blobs: "BlobServiceClient", source: str, run: str) -> list[Inpu
     """
     from azure.core.exceptions import ResourceExistsError
 
-    container = blobs.get_container_client(CONTAINER)
+    container = blobs.get_container_client(SENT_CONTAINER)
     with suppress(ResourceExistsError):
         await container.create_container()
     jobs: list[InputJob | BadLine] = []
     for number, path in enumerate(_files(Path(source)), 1):
-        name = f"{run}/{path.name}"
+        name = f"{JobRecord.prefix('audio', job_id_of(run, number))}/{path.name}"
         with path.open("rb") as file:
             await container.upload_blob(name, file, overwrite=True, max_concurrency=4)
-        jobs.append(InputJob(number, to_json({"audio": f"{CONTAINER}/{name}"})))
+        jobs.append(InputJob(number, to_json({"audio": f"{SENT_CONTAINER}/{name}"})))
     return jobs or [BadLine(1, f"no files in {source}")]
 
 

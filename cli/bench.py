@@ -40,6 +40,19 @@ def index(
 
 
 @app.command()
+def logs(
+    rounds: Annotated[int, typer.Option(help="How often each side is measured.")] = 7,
+    calls: Annotated[int, typer.Option(help="Log calls a round.")] = 20_000,
+    as_json: JsonOption = False,
+) -> None:
+    """What a log call costs, against plain logging with a rotating file handler."""
+    from benchmarks.log_calls import run
+
+    run(rounds, calls, as_json=as_json)
+    raise typer.Exit(EXIT_OK)
+
+
+@app.command()
 def sentiment(
     reviews: Annotated[Path, typer.Argument(help="JSON Lines with text and mean_rating.")], as_json: JsonOption = False
 ) -> None:

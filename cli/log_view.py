@@ -13,7 +13,7 @@ from cli.console import out
 from shared.logs.index_rows import InstanceFacts
 from shared.logs.search import LogLine
 from shared.logs.verify import LogFacts, LogState
-from shared.telemetry.formats import terminal_line
+from shared.telemetry.formats import printable, terminal_line
 
 _OWN = ("time", "level", "app", "instance", "logger", "message", "event", "fields", "exception", "invocation_id")
 _STATES = {LogState.OK: "ok", LogState.TORN: "[yellow]torn[/]", LogState.DAMAGED: "[red]damaged[/]"}
@@ -22,7 +22,7 @@ _STATES = {LogState.OK: "ok", LogState.TORN: "[yellow]torn[/]", LogState.DAMAGED
 def print_line(line: LogLine, *, as_json: bool, with_instance: bool = True) -> None:
     """Print one line: as it was logged, or for people."""
     if as_json or not line.fields:
-        out.print(line.raw, soft_wrap=True, markup=False, highlight=False)
+        out.print(line.raw if as_json else printable(line.raw), soft_wrap=True, markup=False, highlight=False)
         return
     fields = line.fields
     level = logging.getLevelNamesMapping().get(str(fields.get("level")), logging.INFO)
@@ -31,7 +31,7 @@ def print_line(line: LogLine, *, as_json: bool, with_instance: bool = True) -> N
     shown = terminal_line(line.time.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3], level, text_of(line), source, colour=colour)
     out.print(Text.from_ansi(shown), soft_wrap=True)
     for part in str(fields.get("exception") or "").splitlines():
-        out.print(f"    {part}", soft_wrap=True, markup=False, highlight=False)
+        out.print(f"    {printable(part)}", soft_wrap=True, markup=False, highlight=False)
 
 
 def text_of(line: LogLine) -> str:

@@ -61,7 +61,7 @@ async def send_file(
         task = progress.add_task("sending", total=None, doing="")
         found: Iterable[InputJob | BadLine]
         if kind == "audio" and is_media(source):
-            found = await upload(backend.blobs, source, name)
+            found = await upload(backend.blobs, source, name, _job_id)
         else:
             found = read_jobs(source, FORMS[kind])
         batch: list[OutgoingMessage] = []
@@ -70,7 +70,7 @@ async def send_file(
                 bad += 1
                 err.print(f"[red]line {item.line}[/]: {item.reason}", highlight=False)
                 continue
-            job_id = f"{name}-{item.line:06d}"
+            job_id = _job_id(name, item.line)
             batch.append(await _message(backend, kind, job_id, item, name, app_id, priority))
             sent.append(job_id)
             if len(batch) == _BATCH:
@@ -137,6 +137,10 @@ async def _outcome(backend: Backend, kind: str, job_id: str) -> dict[str, Any] |
         return None
     outcome: dict[str, Any] = json.loads(data)
     return outcome
+
+
+def _job_id(run: str, line: int) -> str:
+    return f"{run}-{line:06d}"
 
 
 def _checked(

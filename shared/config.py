@@ -107,6 +107,9 @@ class Settings:
     reasoning_containers: tuple[str, ...]
     reasoning_context_tokens: int
     reasoning_call_tokens: int
+    reasoning_max_tokens: int
+    reasoning_max_samples: int
+    reasoning_max_input_chars: int
     logs: LogSettings
     feedback_profile: Path | None
     max_text_chars: int
@@ -147,6 +150,9 @@ class Settings:
             reasoning_containers=reader.names("REASONING_CONTAINERS", "reasoning-in"),
             reasoning_context_tokens=int(reader.number("REASONING_CONTEXT_TOKENS", 128_000, low=4_000, high=1e7)),
             reasoning_call_tokens=int(reader.number("REASONING_CALL_TOKENS", 50_000, low=4_000, high=1e7)),
+            reasoning_max_tokens=int(reader.number("REASONING_MAX_TOKENS", 2_000, low=64, high=100_000)),
+            reasoning_max_samples=int(reader.number("REASONING_MAX_SAMPLES", 10, low=1, high=100)),
+            reasoning_max_input_chars=int(reader.number("REASONING_MAX_INPUT_CHARS", 1e7, low=1_000, high=1e9)),
             feedback_profile=reader.path("FEEDBACK_PROFILE"),
             logs=log_settings(env),
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),

@@ -33,7 +33,7 @@ class LogSettings:
     """How lines are written, shipped and kept.
 
     Attributes:
-        on: whether lines go into files that are shipped.
+        on: whether lines go into files that are shipped. Never on Windows.
         app: name of the app in lines, file names and blob names.
         machine: name of this machine, container or instance.
         level: lowest level that is written.
@@ -157,7 +157,8 @@ def _on(reader: Reader) -> bool:
     text = (reader.text("SLUICE_LOGS") or "on").lower()
     if text not in ("on", "off"):
         raise ConfigurationError(f"The setting SLUICE_LOGS must be on or off, not {text!r}.", field="SLUICE_LOGS")
-    return text == "on"
+    # Rotation and the taking over of files rely on flock() and on renaming files that are open.
+    return text == "on" and sys.platform != "win32"
 
 
 def _container(reader: Reader) -> str:

@@ -30,7 +30,7 @@ from shared.audio.levels import Levels
 from shared.audio.probe import AudioStream, Probe
 from shared.audio.truncation import ends_early, log_says_cut, states_more
 from shared.audio.verdict import decode_failure, machine_failure, open_failure, truncated, unsupported
-from shared.audio.workspace import check_space
+from shared.audio.workspace import check_space, disk_errors
 from shared.config import AudioSettings
 
 # Whisper's limit at Azure OpenAI: "Azure OpenAI in Azure AI Foundry Models quotas and limits".
@@ -132,7 +132,8 @@ async def prepare(source: Path, folder: Path, ffmpeg: Path, limits: AudioLimits)
         ConfigurationError: FFmpeg can't be started, or is too old.
         OSError: the source can't be read.
     """
-    work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder))
+    with disk_errors():
+        work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder))
     preparation = _Preparation(source, folder, work, ffmpeg, limits)
     try:
         return await preparation.run()
@@ -180,7 +181,8 @@ class _Preparation:
         if ends_early(self._source):
             raise truncated()
         # FFmpeg guesses by the name where the content says nothing: the link has none to guess by.
-        self._link.symlink_to(self._source.absolute())
+        with disk_errors():
+            self._link.symlink_to(self._source.absolute())
 
     @property
     def _link(self) -> Path:

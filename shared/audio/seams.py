@@ -1,31 +1,37 @@
 """Merges the transcripts of chunks into one, without repeats at the seams. Pure.
 
 Chunks that meet in a silence don't overlap: their transcripts follow each other. Where speech had to be cut, both
-chunks hold the same few seconds. What both heard there is aligned word by word, by the words and by their times; then
-the first half of the overlap is taken from the chunk before and the second half from the chunk after, as a recogniser
-errs at the edges of what it hears. A word that both heard is taken once, whatever its times say.
+chunks hold the same few seconds. There the end of the one transcript and the beginning of the other are aligned word by
+word, and the cut is made at the word that both heard and that is as far from the end of the one as from the beginning
+of the other: a recogniser errs at the edges of what it hears. What has nothing in common is kept whole.
 
-Weaknesses: models give times for segments, not for words, so that a word's time is a guess within its segment; with a
-model that gives no times at all, within the chunk. A word said twice in a row, both times within the uncertainty of its
-time, may then be merged into one.
+Words count for more than times: Whisper gives times for segments, not for words, and is known to be some seconds off.
+Only where words and times agree completely nothing else is looked at, so that what was said twice stays there twice.
+
+Weakness: where they don't agree, the same words said twice at a seam may be taken for one another.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from shared.audio.transcript import Segment, segment
 from shared.audio.words import word_key, word_spans
 
-_CLOSE_S = 0.001
-# How far two recognisers are apart that heard the same word at the same time, beside the guess within the segment.
-_HEARD_APART_S = 1.0
-# How far a guess may be off, of the distance to the nearer end of the segment: speech isn't even.
+_ROUNDING_S = 1e-6
+# What a guess may be off, of the distance to the nearer end of the segment: speech isn't even.
 _UNEVENNESS = 0.5
-# What it is worth to take different words for the same one, heard differently. More than nothing: it is better to have
-# one of them than both. Little: no true match is given up for it.
-_MISHEARD = 0.1
+# Beyond that, what two recognisers may be apart that heard the same: those that agree, and Whisper at its worst.
+_AGREEMENT_S = 0.1
+_WORST_S = 5.0
+
+# An alignment is worth the letters of the words in it, up to six of each (the, a, of are found everywhere), less a
+# quarter of those that it leaves out. One that is worth less than this may be chance, unless the times agree, too.
+_MOST_LETTERS = 6
+_LEFT_OUT = 0.25
+_NO_CHANCE = 8.0
+_TIMELY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,62 +121,84 @@ def _words(spoken: Segment) -> list[_Word]:
 
 def _stitched(before: list[_Word], before_end_s: float, after: list[_Word], after_start_s: float) -> list[_Word]:
     """The words of both, those of the overlap once."""
-    if before_end_s - after_start_s <= _CLOSE_S:
+    if before_end_s - after_start_s <= _ROUNDING_S:
         return before + after
-    # What both may have heard: the last words of the one and the first words of the other.
-    first = next((i for i, w in enumerate(before) if w.start_s + w.drift_s >= after_start_s - _CLOSE_S), len(before))
-    behind = [i for i, w in enumerate(after) if w.end_s - w.drift_s <= before_end_s + _CLOSE_S]
-    left, right = before[first:], after[: behind[-1] + 1 if behind else 0]
-    cut, resume = _cuts(left, right, (after_start_s + before_end_s) / 2)
-    return before[: first + cut] + after[resume:]
-
-
-def _cuts(left: Sequence[_Word], right: Sequence[_Word], middle_s: float) -> tuple[int, int]:
-    """How many words to take of the left, and how many to leave out of the right."""
+    # What lies within the overlap by its times.
+    left = [w for w in before if w.start_s >= after_start_s - _ROUNDING_S]
+    right = [w for w in after if w.end_s <= before_end_s + _ROUNDING_S]
+    if _agree(left, right):
+        return before + after[len(right) :]
+    # What may lie within the overlap: the last words of the one, the first words of the other.
+    first = _first(before, lambda w: w.end_s + w.drift_s >= after_start_s - _WORST_S)
+    end = _first(after, lambda w: w.start_s - w.drift_s > before_end_s + _WORST_S)
+    left, right = before[first:], after[:end]
     pairs = _aligned(left, right)
-    times = [(left[i].middle_s + right[j].middle_s) / 2 for i, j in pairs]
-    split = bisect_left(times, middle_s)
-    # Between the last pair before the middle and the first one after it, words that only one of them heard.
-    low_left, low_right = (pairs[split - 1][0] + 1, pairs[split - 1][1] + 1) if split else (0, 0)
-    high_left, high_right = pairs[split] if split < len(pairs) else (len(left), len(right))
-    cut = next((i for i in range(low_left, high_left) if left[i].middle_s - left[i].drift_s >= middle_s), high_left)
-    resume = next(
-        (j for j in range(low_right, high_right) if right[j].middle_s + right[j].drift_s >= middle_s), high_right
+    if not pairs:
+        return before + after
+
+    def imbalance(pair: tuple[int, int]) -> float:
+        """How much farther from the beginning of the one chunk than from the end of the other."""
+        i, j = pair
+        return abs((right[j].middle_s - after_start_s) - (before_end_s - left[i].middle_s))
+
+    i, j = min(pairs, key=imbalance)
+    return before[: first + i + 1] + after[j + 1 :]
+
+
+def _first(words: Sequence[_Word], holds: Callable[[_Word], bool]) -> int:
+    """The index of the first word that this holds for; beyond the last, if for none."""
+    return next((i for i, word in enumerate(words) if holds(word)), len(words))
+
+
+def _agree(left: Sequence[_Word], right: Sequence[_Word]) -> bool:
+    """Whether both heard the same words at the same times."""
+    return len(left) == len(right) and all(
+        one.key == other.key and _apart_s(one, other) <= _AGREEMENT_S for one, other in zip(left, right, strict=True)
     )
-    return cut, resume
+
+
+def _apart_s(one: _Word, other: _Word) -> float:
+    """How far apart two words are at least, as their times are guesses."""
+    return max(0.0, abs(one.middle_s - other.middle_s) - one.drift_s - other.drift_s)
 
 
 def _aligned(left: Sequence[_Word], right: Sequence[_Word]) -> list[tuple[int, int]]:
-    """Which words are the same: the pairs of indices, ascending in both, whose likeness is greatest in sum."""
-    best = [[0.0] * (len(right) + 1) for _ in range(len(left) + 1)]
+    """The words that both heard: pairs of indices, ascending in both. None where they may be chance.
+
+    The best alignment of an end of `left` with a beginning of `right`.
+    """
+    # worth[i][j]: of the best alignment of left[i:] with right[j:]. What of the right lies beyond the left is free.
+    worth = [[0.0] * (len(right) + 1) for _ in range(len(left) + 1)]
     for i in range(len(left) - 1, -1, -1):
+        worth[i][-1] = worth[i + 1][-1] - _cost(left[i])
         for j in range(len(right) - 1, -1, -1):
-            paired = _likeness(left[i], right[j])
-            best[i][j] = max(best[i + 1][j], best[i][j + 1], paired + best[i + 1][j + 1] if paired else 0.0)
-    pairs = []
-    i = j = 0
+            skipped = max(worth[i + 1][j] - _cost(left[i]), worth[i][j + 1] - _cost(right[j]))
+            worth[i][j] = max(skipped, worth[i + 1][j + 1] + _gain(left[i], right[j]))
+    # What of the left lies before the right is free.
+    i = max(range(len(left) + 1), key=lambda i: worth[i][0])
+    total, j, pairs = worth[i][0], 0, []
     while i < len(left) and j < len(right):
-        if best[i][j] == best[i + 1][j]:
+        if worth[i][j] == worth[i + 1][j] - _cost(left[i]):
             i += 1
-        elif best[i][j] == best[i][j + 1]:
+        elif worth[i][j] == worth[i][j + 1] - _cost(right[j]):
             j += 1
         else:
             pairs.append((i, j))
             i, j = i + 1, j + 1
-    return pairs
+    timely = all(_apart_s(left[i], right[j]) <= _TIMELY_S for i, j in pairs)
+    return pairs if timely or total >= _NO_CHANCE else []
 
 
-def _likeness(one: _Word, other: _Word) -> float:
-    """1 for the same word at the same time, 0 where they can't be the same."""
-    same = one.key == other.key
-    drift_s = one.drift_s + other.drift_s
-    # Different words are one word misheard only where they were said in the same moment, by half at least.
-    half_s = (one.end_s - one.start_s + other.end_s - other.start_s) / 4
-    most_s = drift_s + (_HEARD_APART_S if same else half_s)
-    apart_s = abs(one.middle_s - other.middle_s)
-    if apart_s >= most_s:
-        return 0.0
-    return (1.0 if same else _MISHEARD) * (1 - apart_s / most_s / 2)
+def _gain(one: _Word, other: _Word) -> float:
+    """What it is worth to take these for the same word; most where they were heard at the same time."""
+    apart_s = _apart_s(one, other)
+    if one.key != other.key or apart_s > 2 * _WORST_S:
+        return -math.inf
+    return min(len(one.key), _MOST_LETTERS) * (1 - apart_s / (4 * _WORST_S))
+
+
+def _cost(word: _Word) -> float:
+    return min(len(word.key), _MOST_LETTERS) * _LEFT_OUT
 
 
 def _regrouped(words: Iterable[_Word]) -> Iterator[Segment]:

@@ -6,6 +6,7 @@ owner any more. One lock over all keeps a folder from being swept in the moment 
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 import shutil
@@ -65,6 +66,20 @@ def check_space(folder: Path, needed_bytes: int) -> None:
         )
 
 
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """
+    Raises:
+        NoDiskSpaceError: for an error of the system that means so.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise NoDiskSpaceError(f"The temporary disk of this machine is full ({error.strerror}).") from error
+
+
 def sweep(root: Path) -> int:
     """Remove the folders of processes that have ended. Returns how many there were."""
     with _guard(root):
@@ -72,12 +87,13 @@ def sweep(root: Path) -> int:
 
 
 def _make(root: Path) -> tuple[Path, int]:
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _guard(root):
-        _sweep(root)
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
-        lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with disk_errors():
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _guard(root):
+            _sweep(root)
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
+            lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return folder, lock
 
 

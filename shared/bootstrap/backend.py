@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from shared.bootstrap.kinds import (
     CLAIM_CHECK_CONTAINER,
     PAYLOAD_CONTAINER,
+    SENT_CONTAINER,
+    TRANSCRIPT_CONTAINER,
     feedback_kind,
     lines_of,
     quota_queues,
@@ -84,7 +86,8 @@ async def connect(settings: Settings) -> Backend:
     store = TableJobStore(tables, job_list)
     pending = PendingTable(tables)
     own, claim_checks = BlobContainer(blobs, PAYLOAD_CONTAINER), BlobContainer(blobs, CLAIM_CHECK_CONTAINER)
-    payloads = PayloadStore(own, claim_checks, settings.max_body_bytes)
+    audio = [BlobContainer(blobs, name) for name in (TRANSCRIPT_CONTAINER, SENT_CONTAINER)]
+    payloads = PayloadStore(own, claim_checks, settings.max_body_bytes, audio)
     sender = ServiceBusMessageSender(settings.service_bus)
     feedback = feedback_kind(settings)
     single: dict[str, JobKind] = {feedback.name: feedback}
@@ -95,7 +98,7 @@ async def connect(settings: Settings) -> Backend:
     intake = Intake(store, payloads, publisher, lines, kinds, now)
     keep = settings.retention
     retention = Retention(
-        _sweeps(tables, store, job_list, own, claim_checks, kinds),
+        _sweeps(tables, store, job_list, own, claim_checks, audio, kinds),
         BookmarkRow(tables),
         timedelta(days=keep.days) if keep.days else None,
         keep.minutes * 60,
@@ -143,6 +146,7 @@ def _sweeps(
     job_list: JobList,
     own: BlobContainer,
     claim_checks: BlobContainer,
+    audio: Iterable[BlobContainer],
     kinds: Iterable[str],
 ) -> list[Sweep]:
     """What retention looks through, in its order: rows before what is found by their absence."""
@@ -155,6 +159,7 @@ def _sweeps(
         for part in list_partitions(kind):
             sweeps += [ListSweep(tables, store, job_list, kind, part, state) for state in JobState]
             sweeps.append(CountsFold(tables, part, now))
+    sweeps += [BlobSweep(container, "audio", store, container.name, keep_payload) for container in audio]
     return [*sweeps, CallSweep(tables, store)]
 
 

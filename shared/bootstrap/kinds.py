@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 PAYLOAD_CONTAINER = "sluice-payloads"
 CLAIM_CHECK_CONTAINER = "claim-checks"
 TRANSCRIPT_CONTAINER = "audio-out"
+SENT_CONTAINER = "audio-sent"
+"""Where `sluice send audio FILE` puts recordings: not where a file starts a job by itself."""
 LEAST_ANALYSIS_TPM = 10_000
 """With less, half a minute has no room for a part of a transcript and its summary."""
 
@@ -104,7 +106,11 @@ def _reasoning(settings: Settings, blobs: "BlobServiceClient") -> ReasoningJob:
     # Half of a minute, so that one job's call can't keep all others waiting.
     share = max(MIN_CALL_TOKENS, settings.reasoner.quota.tpm // 2)
     limits = ReasoningLimits(
-        context_tokens=settings.reasoning_context_tokens, quota_tokens=min(settings.reasoning_call_tokens, share)
+        context_tokens=settings.reasoning_context_tokens,
+        quota_tokens=min(settings.reasoning_call_tokens, share),
+        default_max_tokens=settings.reasoning_max_tokens,
+        samples=settings.reasoning_max_samples,
+        input_chars=settings.reasoning_max_input_chars,
     )
     return ReasoningJob(
         ReasoningProfile.load(settings.reasoning_profile),
@@ -112,7 +118,7 @@ def _reasoning(settings: Settings, blobs: "BlobServiceClient") -> ReasoningJob:
         settings.reasoner.openai.deployment or "",
         base_model(settings.reasoner),
         limits,
-        BlobInputReader(blobs, settings.reasoning_containers, settings.max_body_bytes),
+        BlobInputReader(blobs, settings.reasoning_containers, 4 * settings.reasoning_max_input_chars),
     )
 
 

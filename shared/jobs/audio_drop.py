@@ -8,7 +8,6 @@ import hashlib
 import logging
 import re
 import unicodedata
-from typing import Final
 
 from shared.messages import OutgoingMessage, to_json
 from shared.messaging.sender import MessageSender
@@ -17,7 +16,6 @@ from shared.telemetry.events import log_event
 
 _UNFINISHED_ENDINGS = (".tmp", ".part", ".crdownload")
 _READABLE_LIMIT_CHARS = 60  # with the rest far below the 128 characters that Service Bus allows a message id
-_WORDS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +89,7 @@ def job_of(blob: BlobFacts) -> OutgoingMessage:
     if language := _label(blob, "language"):
         body["language"] = language
     if analyse := _label(blob, "analyse"):
-        body["analyse"] = _WORDS.get(analyse.lower(), analyse)
+        body["analyse"] = analyse.lower()
     return OutgoingMessage(
         message_id=job_id(blob),
         body=to_json(body),

@@ -89,9 +89,9 @@ async def _read(chunks: BlobStore, chunk: ChunkBlob) -> bytes:
 
 
 def _language(kept: list[dict[str, Any]]) -> str | None:
-    """The one that most of the text is in."""
+    """The one that most of the text is in. Of silence, too, models say that it is English."""
     heard: Counter[str] = Counter()
     for output in kept:
-        if code := language_code(output["language"]):
+        if (code := language_code(output["language"])) and output["text"].strip():
             heard[code] += len(output["text"])
     return max(heard, key=lambda code: heard[code], default=None)

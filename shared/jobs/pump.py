@@ -106,6 +106,7 @@ class Pump:
             "queues": [[q.app, q.priority, len(q.calls), q.more] for q in queues if q.calls],
             "slow": plan.slow,
             "state": plan.state,
+            "oldest_s": _oldest_s(queues, now_s),
             "outstanding": outstanding,
             # What was billed waits until it can be told; the rest has been heard.
             "reports": [report.key for report in reports if plan.payload is not None or not report.answered],
@@ -160,6 +161,7 @@ class Pump:
             booked=len(end.placements),
             sent=len(calls),
             heard=len(planned["reports"]),
+            oldest_s=planned.get("oldest_s"),  # a plan of an earlier version has none
         )
         return await self._pause(end.next_s, planned["next_due_s"])
 
@@ -234,6 +236,12 @@ def _outstanding(kept: Mapping[str, int], reports: Sequence[CallReport], now_s: 
         if counts.get(second, 0) > 0:
             counts[second] -= 1
     return {second: count for second, count in counts.items() if count > 0}
+
+
+def _oldest_s(queues: Sequence[PendingQueue], now_s: float) -> float | None:
+    """How long the call that waits longest could have been made; None where none waits."""
+    due_ms = [queue.calls[0].due_ms for queue in queues if queue.calls]
+    return round(now_s - min(due_ms) / 1000, 1) if due_ms else None
 
 
 def _queue(queue: PendingQueue) -> Queue:

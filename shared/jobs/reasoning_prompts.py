@@ -20,6 +20,8 @@ from shared.model.tokens import estimate_request_tokens
 # A call has room for what a reasoning model thinks, but not more than this share of it: the rest is for the job.
 _HIDDEN_SHARE = 1 / 3
 
+_LESS_EFFORT: Mapping[ReasoningEffort, ReasoningEffort] = {"high": "medium", "medium": "low", "low": "low"}
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -40,8 +42,12 @@ class Call:
         return estimate_request_tokens(self.messages, self.max_tokens, base_model, self.format.response_format)
 
     def repairing(self, draft: Draft) -> "Call":
-        """The call that mends an answer to this one."""
-        return replace(self, messages=repair_messages(self.messages, draft.output, draft.error))
+        """The call that mends an answer to this one.
+
+        A reasoning model gets a lower effort: what it may have lacked is room for the answer beside its thoughts.
+        """
+        messages = repair_messages(self.messages, draft.output, draft.error)
+        return replace(self, messages=messages, effort=_LESS_EFFORT[self.effort])
 
     async def make(self, model: ModelClient) -> Completion:
         """Make it.

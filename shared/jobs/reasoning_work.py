@@ -1,5 +1,6 @@
 """One reasoning job, prepared: its texts, how they are split, and the call of each step."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +20,8 @@ from shared.model.tokens import count_tokens
 
 _TOKENS_OF_LABEL = 40
 """Around a passage, its input's id apart: its place in the input, and the fence."""
-# No text has fewer tokens than one for so many characters, or too rarely to count it all to find out.
-_CHARS_PER_TOKEN = 50
+_MOST_CHARS_PER_TOKEN = 50
+"""What is longer isn't counted to find out that it doesn't fit; only white space has longer tokens."""
 
 
 type Parts = Sequence[tuple[Passage, ...]]
@@ -101,7 +102,7 @@ class Work:
                 "allowed. Split the job.",
                 field="inputs",
             )
-        return cls(request, texts, calls, budget, parts, f"{digest}:{len(parts)}:{budget.part}", base_model)
+        return cls(request, texts, calls, budget, parts, _digest(digest, parts), base_model)
 
     def check(self, outputs: Outputs) -> None:
         """Check that what was kept is about these texts and parts.
@@ -186,5 +187,10 @@ def candidates(names: Sequence[str], outputs: Outputs) -> list[Candidate]:
     return [Candidate(outputs[name]["answer"], outputs[name]["confidence"]) for name in names]
 
 
+def _digest(texts: str, parts: Parts) -> str:
+    """Of texts and parts. Where all fit one call, settings don't count."""
+    return f"{texts}:{hashlib.sha256(repr(parts).encode()).hexdigest()[:8]}" if parts else texts
+
+
 def _fits(section: str, tokens: int, base_model: str) -> bool:
-    return len(section) <= tokens * _CHARS_PER_TOKEN and count_tokens(section, base_model) <= tokens
+    return len(section) <= tokens * _MOST_CHARS_PER_TOKEN and count_tokens(section, base_model) <= tokens

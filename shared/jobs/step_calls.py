@@ -17,11 +17,8 @@ from shared.jobs.steps import Step
 from shared.jobs.stepwise import StepwiseJobs, StepwiseParts
 from shared.messages import RunTicket
 from shared.model.metering import MeteredModelClient
-from shared.model.tokens import count_tokens
+from shared.model.structured import estimate_repair_tokens
 from shared.telemetry.events import log_event
-
-_REPAIR_TOKENS = 50
-"""The words around an answer that is to be repaired."""
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +122,7 @@ class StepCalls:
     ) -> StepCalled:
         repair_tokens = None
         if isinstance(error, InvalidOutputError) and made.draft is None:
-            extra = await asyncio.to_thread(count_tokens, f"{error.output}\n{error}") + _REPAIR_TOKENS
+            extra = await asyncio.to_thread(estimate_repair_tokens, error.output, str(error))
             if deployment.queue.fits(order.step.tokens + extra):
                 made, repair_tokens = replace(made, draft=error.output, draft_error=str(error)[:1000]), extra
         await self._outputs.keep(record, order.step.name, made)

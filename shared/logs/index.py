@@ -96,8 +96,8 @@ class LogIndex:
         Raises:
             StorageError
         """
-        low, high = (instance_partition(app), instance_partition(app) + "\x01") if app else ("i:", "i;")
-        async for row in self._rows("PartitionKey ge @low and PartitionKey lt @high", {"low": low, "high": high}):
+        one, every = "PartitionKey eq @pk", "PartitionKey ge 'i:' and PartitionKey lt 'i;'"
+        async for row in self._rows(one if app else every, {"pk": instance_partition(app)} if app else {}):
             yield instance_facts(row)
 
     async def files(self, app: str, since: datetime, until: datetime) -> AsyncIterator[LogFacts]:

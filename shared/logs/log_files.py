@@ -1,9 +1,9 @@
 """Log files on the disk: which are rotated, whose writer is dead, whose turn it is."""
 
 import errno
-import fcntl
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.telemetry.log_names import ACTIVE, SUFFIX, LogName, date_of
+
+if sys.platform != "win32":
+    import fcntl
 
 # What logging.handlers.TimedRotatingFileHandler makes of app.log. RotatingFileHandler renames its files again and
 # again (app.log.1 becomes app.log.2), so theirs can't be told from each other.

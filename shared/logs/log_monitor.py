@@ -20,7 +20,11 @@ from shared.telemetry.logger import get_app_name
 
 _AT_ONCE = 50
 """Files in line or on their way; the others wait on the disk."""
+_REST = 5.0
+"""A folder that takes long to look at is looked at less often: a sixth of the time."""
 _DAY_S = 86_400.0
+_SCAN, _BEGUN = "(scan)", "(begun)"
+"""What else than a file there may be something to tell of."""
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +124,7 @@ class LogMonitorService:
         self._clock = clock
         self._checkpoint = Checkpoint(self._folder)
         self._shipping: dict[str, asyncio.Task[None]] = {}
+        self._announcing: asyncio.Task[None] | None = None
         self._told: dict[str, str] = {}
         self._warned = False
         self._ending = asyncio.Event()
@@ -154,6 +159,9 @@ class LogMonitorService:
             await asyncio.wait(self._shipping.values(), timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
         await self._uploader.shutdown(max(0.0, until_s - time.monotonic()))
         await asyncio.gather(*self._shipping.values())
+        if self._announcing is not None:
+            self._announcing.cancel()
+            await asyncio.gather(self._announcing, return_exceptions=True)
         if self._announcer is not None:
             await self._announcer.close()
         files = await asyncio.to_thread(rotated_files, self._folder)
@@ -167,23 +175,27 @@ class LogMonitorService:
     async def scan(self) -> Scanned:
         """Look once. What goes wrong with one file concerns no other."""
         try:
-            await self._tell_begun()
+            if self._announcing is None or self._announcing.done():  # it may take its time: files don't wait for it
+                self._announcing = asyncio.create_task(self._tell_begun(), name="log-announcement")
             await asyncio.to_thread(finish_left, self._folder, older_than_s=self._left_after_s)
             files = await asyncio.to_thread(rotated_files, self._folder)
             waiting = [file for file in files if not self._is_done(file)]
             if self._cap is not None:
                 files, waiting = self._keep_to_cap(files, waiting, self._cap)
         except Exception as error:
-            self._tell("", "log_scan_failed", f"{type(error).__name__}: {error}")
+            self._tell(_SCAN, "log_scan_failed", f"{type(error).__name__}: {error}")
             return Scanned(0, 0)
-        self._told.pop("", None)
+        known = {_SCAN, _BEGUN, *(file.path.name for file in files)}
+        self._told = {what: reason for what, reason in self._told.items() if what in known and what != _SCAN}
         return Scanned(len(files), sum(map(self._begin, waiting)))
 
     async def _run(self) -> None:
         while not self._ending.is_set():
+            began_s = time.monotonic()
             await self.scan()
+            pause_s = max(self._interval_s, (time.monotonic() - began_s) * _REST)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), self._interval_s)
+                await asyncio.wait_for(self._ending.wait(), pause_s)
 
     def _is_done(self, file: LocalFile) -> bool:
         """Whether a file was shipped before. One that was kept long enough is deleted."""
@@ -259,16 +271,17 @@ class LogMonitorService:
         try:
             await self._announcer.begun(writer.instance, number)
         except SluiceError as error:
-            self._tell("begun", "log_not_announced", error.code)
+            self._tell(_BEGUN, "log_not_announced", error.code)
             return
         self._announced = number
-        self._told.pop("begun", None)
+        self._told.pop(_BEGUN, None)
 
     def _tell(self, what: str, event: str, reason: str) -> None:
         """Log a reason once, not with every look."""
         if self._told.get(what) != reason:
             self._told[what] = reason
-            log_event(logger, event, level=logging.WARNING, reason=reason, file=what if what.strip() else None)
+            file = None if what in (_SCAN, _BEGUN) else what
+            log_event(logger, event, level=logging.WARNING, reason=reason, file=file)
 
 
 def _is_there(path: Path) -> bool:

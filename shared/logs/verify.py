@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from shared.telemetry.log_names import LogName
 MAX_BYTES = 128_000_000
 """Of unpacked content: a file of a few kilobytes can unpack to gigabytes."""
 _GZIP_WINDOW = 31
+_BLOB = re.compile(r"([\w.-]{1,63})/(\d{8})/([\w.~-]{1,200})", re.ASCII)
+"""Names that our uploader makes; their parts are keys of the index."""
 
 
 class LogState(StrEnum):
@@ -128,11 +131,11 @@ def inspect(blob: str, data: bytes, metadata: Mapping[str, str], stored_at: date
     Returns:
         None for a blob that no uploader of ours has written.
     """
-    parts = blob.split("/")
+    parts = _BLOB.fullmatch(blob)
     said = {key.lower(): value for key, value in metadata.items()}
-    if len(parts) != 3 or not (len(parts[1]) == 8 and parts[1].isdecimal()) or "sha256" not in said:
+    if parts is None or "sha256" not in said:
         return None
-    app, date, file = parts
+    app, date, file = parts.groups()
     name = LogName.parse(file.removesuffix(".gz"))
     known = {
         "app": app,

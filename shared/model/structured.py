@@ -10,6 +10,7 @@ from referencing.exceptions import Unresolvable
 from shared.errors import ConfigurationError, InvalidOutputError
 from shared.model.client import ChatMessage
 from shared.model.strict_schema import check_strict_name, check_strict_schema
+from shared.model.tokens import DEFAULT_MODEL, count_message_tokens
 from shared.model.validators import PatternTimeoutError, validator_for
 
 # Of a keyword's value, what an error text shows at most (an enum may have hundreds of values).
@@ -88,6 +89,11 @@ def repair_messages(messages: Sequence[ChatMessage], output: str, error: str) ->
     """
     mend = f"{error} Answer again with the whole JSON object, corrected, and nothing else."
     return [*messages, {"role": "assistant", "content": output}, {"role": "user", "content": mend}]
+
+
+def estimate_repair_tokens(output: str, error: str, model: str = DEFAULT_MODEL) -> int:
+    """What the endpoint charges for a repair beyond what it charges for the call that was answered with `output`."""
+    return count_message_tokens(repair_messages([], output, error), model)
 
 
 def _reject_constant(name: str) -> NoReturn:

@@ -129,6 +129,14 @@ async def upload_once(container: "ContainerClient", path: Path, name: str) -> Up
     return await _verified(container.get_blob_client(other), again or content, known=again is None)
 
 
+def size_of(path: Path) -> int:
+    """Of a file, in bytes; 0 of one that is gone or can't be looked at."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def marked(name: str, sha256: str) -> str:
     """The name for a second content: `a/b.jsonl.gz` becomes `a/b~1a2b3c4d.jsonl.gz`."""
     folder, slash, file = name.rpartition("/")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from shared.config import Connection
 from shared.errors import PermanentError, SluiceError, StorageError
 from shared.resilience.retry import Random, RetryPolicy
-from shared.storage.blob_attempt import UploadedBlob, upload_once
+from shared.storage.blob_attempt import UploadedBlob, size_of, upload_once
 from shared.telemetry.events import log_event
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FIRST_DELAY_S = 1.0
 _WORTH_TELLING = 3  # attempts: single failures are normal
+_SLOWEST_BYTES_PER_S = 1_000_000
 _LAST_DELAY_S = 0.2
 """Between attempts during shutdown, whose time is limited."""
 
@@ -37,7 +38,7 @@ class AsyncBlobStorageUploader:
         retry_delay: longest wait after the second failure, in s.
         credential: of the account; None means DefaultAzureCredential.
         max_delay_s: longest wait between attempts, besides what storage asks for.
-        attempt_timeout_s: an attempt that takes longer has failed.
+        attempt_timeout_s: an attempt that takes longer has failed; 1 s more for each MB of the file.
         queue_size: files that may wait.
     """
 
@@ -197,11 +198,12 @@ class AsyncBlobStorageUploader:
             attempt += 1
 
     async def _attempt(self, upload: "_Upload") -> UploadedBlob:
+        timeout_s = self._attempt_timeout_s + size_of(upload.path) / _SLOWEST_BYTES_PER_S
         try:
-            async with asyncio.timeout(self._attempt_timeout_s), self._connect() as service:
+            async with asyncio.timeout(timeout_s), self._connect() as service:
                 return await upload_once(service.get_container_client(self._container), upload.path, upload.name)
         except TimeoutError:
-            raise StorageError(f"Uploading {upload.name}: no end after {self._attempt_timeout_s:g} s.") from None
+            raise StorageError(f"Uploading {upload.name}: no end after {timeout_s:.0f} s.") from None
 
     def _connect(self) -> "BlobServiceClient":
         from azure.storage.blob.aio import BlobServiceClient, LinearRetry

@@ -1,6 +1,7 @@
 """Payloads: text that is kept inline where it is small, and as a blob where it isn't (the claim check pattern)."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,9 +43,13 @@ class PayloadStore:
         blobs: the app's own container for large payloads.
         claim_checks: the container where producers leave bodies that are too large for a message.
         max_bytes: the largest body that is read.
+        others: containers that have folders of jobs, too, for `remove_all`.
     """
 
-    def __init__(self, blobs: BlobStore, claim_checks: BlobStore, max_bytes: int) -> None:
+    def __init__(
+        self, blobs: BlobStore, claim_checks: BlobStore, max_bytes: int, others: Sequence[BlobStore] = ()
+    ) -> None:
+        self._others = others
         self._blobs = blobs
         self._claim_checks = claim_checks
         self._max_bytes = max_bytes
@@ -109,13 +114,13 @@ class PayloadStore:
         return await self._claim_checks.remove(blob)
 
     async def remove_all(self, prefix: str) -> int:
-        """Delete all that is below this folder, here and among the claim checks. Returns how many blobs there were.
+        """Delete all that is below this folder, in every container. Returns how many blobs there were.
 
         Raises:
             StorageError: some may be left.
         """
         count = 0
-        for blobs in (self._blobs, self._claim_checks):
+        for blobs in (self._blobs, self._claim_checks, *self._others):
             after = None
             while True:
                 found, after = await blobs.find(f"{prefix}/", after)

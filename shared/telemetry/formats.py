@@ -120,12 +120,16 @@ class TerminalFormatter(logging.Formatter):
 def terminal_line(moment: str, level: int, text: str, logger: str, *, colour: bool) -> str:
     """One line for people, as everything here prints it."""
     name = logging.getLevelName(level)
-    # A line break or an escape code in a text would let its author forge lines.
-    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    shown = printable(text)
     if not colour:
         return f"{moment} {name:8}{shown}  [{logger}]"
     code = _COLOURS.get(level, 0)
     return f"\x1b[90m{moment}\x1b[0m \x1b[{code}m{name:8}\x1b[0m{shown}  \x1b[90m[{logger}]\x1b[0m"
+
+
+def printable(text: str) -> str:
+    """A text for a terminal: a line break or an escape code in it would let its author forge lines."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _cut(text: str, limit: int) -> str:

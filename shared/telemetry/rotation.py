@@ -5,9 +5,9 @@ logged survives kill -9 of its process. The file that is written to is locked (f
 that another process can tell a file in use from what a dead one has left.
 """
 
-import fcntl
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +18,9 @@ from weakref import WeakSet
 from shared.telemetry.context import is_shipped
 from shared.telemetry.formats import StructuredFormatter
 from shared.telemetry.log_names import ACTIVE, LogName, date_of, instance_id
+
+if sys.platform != "win32":  # there logs aren't written to files: see shared/log_settings.py
+    import fcntl
 
 _RETRY_S = 1.0
 """After a file could not be opened, lines are dropped (and counted) for so long before the next try."""
@@ -275,4 +278,5 @@ def _after_fork() -> None:
         handler._after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

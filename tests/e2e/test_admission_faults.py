@@ -150,7 +150,7 @@ def _until_the_pump_ends(system: Site) -> None:
     """Its last cycle asks for nothing; it may have been that already."""
 
     def ended() -> bool:
-        cycles = re.findall(r"pump_cycle booked=(\d+) asked=(\d+)", system.log)
+        cycles = re.findall(rf"pump_cycle deployment={DEPLOYMENT} asked=(\d+) booked=(\d+)", system.log)
         return bool(cycles) and cycles[-1] == ("0", "0")
 
     until(ended)

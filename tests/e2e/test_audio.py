@@ -1,5 +1,6 @@
 """Audio jobs through the whole stack: the model answers at once, so the words are of no account here."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -78,11 +79,29 @@ async def test_bad_recordings_end_as_failures_that_say_why(system: System, uniqu
     assert codes == {name: code for name, (_, code) in given.items()}
 
 
+async def test_a_job_that_is_forgotten_leaves_neither_transcript_nor_recording(system: System, unique: str) -> None:
+    done = await asyncio.to_thread(
+        system.sluice, "send", "audio", str(SPEECH), "--run", unique, "--wait", "--json", "--field", "analyse=feedback"
+    )
+    assert done.returncode == 0, done.stderr
+    job_id = json.loads(done.stdout)["job_id"]
+    names = [("audio-out", f"audio/{job_id}/transcript.txt"), ("audio-sent", f"audio/{job_id}/{SPEECH.name}")]
+    assert [await asyncio.to_thread(_exists, system, *name) for name in names] == [True, True]
+    forgot = await asyncio.to_thread(system.sluice, "forget", job_id, "--kind", "audio", "--yes")
+    assert forgot.returncode == 0, forgot.stderr
+    assert [await asyncio.to_thread(_exists, system, *name) for name in names] == [False, False]
+
+
 async def test_a_file_in_the_container_starts_a_job(system: System, unique: str) -> None:
     upload(system, f"{unique} speech.flac", SPEECH.read_bytes(), to="audio-in")
     (outcome,) = [o async for o in _published(system, "audio-out", f"{unique} speech.flac")]
     assert outcome["status"] == "succeeded", outcome
     assert outcome["job_id"].startswith("drop-")
+
+
+def _exists(system: System, container_name: str, blob: str) -> bool:
+    with container(system, container_name) as client:
+        return bool(client.get_blob_client(blob).exists())
 
 
 async def _published(system: System, queue: str, correlation_id: str) -> Any:

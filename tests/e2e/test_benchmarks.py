@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks import host, index
+from benchmarks import host, index, log_calls
 from benchmarks.quota.plan import plan_rows
 from benchmarks.quota.runner import run_rows
 from benchmarks.quota.scenario import Scenario
@@ -23,6 +23,14 @@ def test_time_to_index(record_property: Callable[[str, object], None]) -> None:
     ratio = index.run(rounds=15, as_json=False)
     record_property("figures", f"this app / same triggers without logic = {ratio:.2f} (aim: at most {index.AIM})")
     assert ratio <= index.AIM
+
+
+@pytest.mark.accept
+def test_log_calls(record_property: Callable[[str, object], None]) -> None:
+    ratio = log_calls.run(rounds=9, calls=20_000, as_json=False)
+    figures = f"a log call / plain logging with a rotating file = {ratio:.2f} (aim: at most {log_calls.AIM})"
+    record_property("figures", figures)
+    assert ratio <= log_calls.AIM
 
 
 @pytest.mark.accept

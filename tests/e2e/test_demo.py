@@ -40,6 +40,7 @@ def test_demo_shows_results_and_leaves_nothing_running(tmp_path: Path) -> None:
     for kind in ("24 succeeded, 0 failed", "2 succeeded, 0 failed", "1 succeeded, 0 failed"):
         assert kind in done.stderr
     assert "ask what you can do for your country" in " ".join(done.stdout.split())
+    assert "sluice logs search --job demo-" in done.stderr, "its own logs are shipped and can be found"
     assert str(tmp_path / ".sluice" / "logs") in done.stderr.replace("\n", "")
     assert _processes_in(tmp_path) == []
 

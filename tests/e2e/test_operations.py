@@ -105,7 +105,7 @@ async def test_status_of_the_quota(running: Stack, client: TokenClient) -> None:
 
 async def test_status_without_the_app(running: Stack, backend: Backend, tmp_path: Path) -> None:
     record = await _job(backend, "waits", JobState.PENDING, datetime.now(UTC) + timedelta(days=1))
-    await backend.queue.enqueue([record])
+    await backend.lines["feedback"].enqueue([record])
     elsewhere = _env(**{**running.settings, "SLUICE_URL": "http://127.0.0.1:1"})
     done = _sluice(running, "status", "--json", env=elsewhere, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

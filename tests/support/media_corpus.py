@@ -12,8 +12,7 @@ from pathlib import Path
 
 from tests.support import media, media_forging
 
-_CUTS = (0.02, 0.3, 0.6, 0.9, 0.999)
-_SEED = 20
+_CUTS = 5  # of each file
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +31,19 @@ class MediaFile:
         return self.path.name
 
 
-def make_corpus(speech: Path, folder: Path, port: int) -> list[MediaFile]:
+def make_corpus(speech: Path, folder: Path, port: int, seed: int = 0) -> list[MediaFile]:
     """Write the corpus.
 
     Args:
         speech: some seconds of a recording.
         port: of 127.0.0.1, which some of the files name.
+        seed: of what is damaged, and where files are cut.
     """
     good = {name: media.encode(speech, folder, name) for name in media.FORMATS}
+    noise = random.Random(seed)
     kinds = (
-        _cut(good, folder),
-        _flipped(good, folder),
+        _cut(good, folder, noise),
+        _flipped(good, folder, noise),
         _holes(good, folder),
         _crossed(good, folder),
         _mislabelled(good, folder),
@@ -59,16 +60,17 @@ def _write(folder: Path, name: str, content: bytes, *codes: str) -> MediaFile:
     return MediaFile(path, frozenset(codes) or None)
 
 
-def _cut(good: dict[str, Path], folder: Path) -> Iterator[MediaFile]:
+def _cut(good: dict[str, Path], folder: Path, noise: random.Random) -> Iterator[MediaFile]:
+    """Within the head, and at other places."""
     for name, path in good.items():
         content = path.read_bytes()
-        for part in _CUTS:
-            yield _write(folder, f"cut_{part}.{name}", content[: int(len(content) * part)])
+        for i in range(_CUTS):
+            size = noise.randrange(1, len(content) if i else 1000)
+            yield _write(folder, f"cut_{i}.{name}", content[:size])
 
 
-def _flipped(good: dict[str, Path], folder: Path) -> Iterator[MediaFile]:
+def _flipped(good: dict[str, Path], folder: Path, noise: random.Random) -> Iterator[MediaFile]:
     """One byte in a thousand, one in thirty, and some of the head."""
-    noise = random.Random(_SEED)
     for name, path in good.items():
         content = path.read_bytes()
         for every, end in ((1000, len(content)), (30, len(content)), (20, 600)):

@@ -80,7 +80,8 @@ def pointers(port: int, existing: str) -> dict[str, bytes]:
         "concat.mp3": f"ffconcat version 1.0\nfile '{existing}'\n",
         "concat_remote.wav": f"ffconcat version 1.0\nfile {url}/a.wav\n",
         "metadata.mp3": ";FFMETADATA1\ntitle=x\n[CHAPTER]\nTIMEBASE=1/1\nSTART=0\nEND=9\n",
-        "dash.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period>'
+        "dash.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+        'profiles="urn:mpeg:dash:profile:isoff-main:2011"><Period>'
         '<AdaptationSet contentType="audio"><Representation id="a" bandwidth="1"><BaseURL>'
         f"{url}/a.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>",
         "picture.svg": f'<svg xmlns="http://www.w3.org/2000/svg"><image href="{url}/a.png"/></svg>',

@@ -47,6 +47,7 @@ ONLY_IN = {  # package -> the only places that may import it
     "cli": (),
     "tests": (),
     "benchmarks": (),
+    "infra": (),
 }
 DEPLOYED = [ROOT / "function_app.py", *sorted(ROOT.glob("shared/**/*.py")), *sorted(ROOT.glob("functions/**/*.py"))]
 OURS = [
@@ -54,6 +55,7 @@ OURS = [
     *sorted(ROOT.glob("local/**/*.py")),
     *sorted(ROOT.glob("cli/**/*.py")),
     *sorted(ROOT.glob("benchmarks/**/*.py")),
+    *sorted(ROOT.glob("infra/**/*.py")),
 ]
 OURS = [path for path in OURS if "node_modules" not in path.parts]
 HEAVY = (
@@ -182,5 +184,5 @@ def test_every_direct_dependency_is_pinned() -> None:
 
 def test_what_is_deployed_needs_only_what_is_deployed() -> None:
     ignored = (ROOT / ".funcignore").read_text().split()
-    for folder in ("local/", "cli/", "tests/", "benchmarks/", "docs/"):
+    for folder in ("local/", "cli/", "tests/", "benchmarks/", "docs/", "infra/"):
         assert folder in ignored

@@ -84,10 +84,10 @@ def test_files_become_jobs_once_for_each_version(world: World) -> None:
     name = "calls/Anruf ü#7.mp3"
     file = world.recordings.get_blob_client(name)
     file.upload_blob(
-        b"one", metadata={"language": "de", "analyse": "true"}, tags={"app_id": "shop", "Priority": "high"}
+        b"one", metadata={"language": "de", "analyse": "summary"}, tags={"app_id": "shop", "Priority": "high"}
     )
     first = world.job()
-    assert body(first) == {"audio": f"audio-in/{name}", "language": "de", "analyse": True}
+    assert body(first) == {"audio": f"audio-in/{name}", "language": "de", "analyse": "summary"}
     assert (first.message_id or "").startswith("drop-Anruf-u-7.mp3-")
     assert first.correlation_id == name
     assert first.application_properties == {b"source": b"blob", b"app_id": b"shop", b"priority": b"high"}

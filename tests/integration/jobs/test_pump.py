@@ -1,5 +1,6 @@
 """The pump's steps on real tables: what is booked is sent, once, and nothing is lost wherever a step is cut off."""
 
+import logging
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -44,6 +45,21 @@ async def test_messages_carry_bookings_and_the_rows_go(world: PumpWorld) -> None
         assert message.not_before == (datetime.fromtimestamp(ticket.due_s, UTC) if ticket.due_s else None)
     assert not await world.pump.has_work()
     assert world.status()["booked_ahead_tokens"] == 15_000
+
+
+async def test_a_cycle_tells_how_long_the_oldest_call_has_waited(
+    world: PumpWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "shared.jobs.pump")
+    await world.add("first")
+    world.now_s += 40
+    await world.add("second", app="forum")
+    await world.add("later", due_in_s=500)
+    await world.cycle()
+    await world.cycle()
+    told = [record.fields for record in caplog.records if getattr(record, "event", "") == "pump_cycle"]
+    assert [fields.get("oldest_s") for fields in told] == [40.0, None], "nothing that is due waits after the first"
+    assert {fields["deployment"] for fields in told} == {world.deployment}
 
 
 async def test_no_minute_is_booked_beyond_its_quota(world: PumpWorld) -> None:

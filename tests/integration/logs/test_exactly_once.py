@@ -163,10 +163,13 @@ async def make_trouble(run: Run, size: Size, shippers: Shippers, server: Azurite
             run.outages += 1
 
 
-async def until_empty(folder: Path, timeout_s: float = 900.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
+async def until_empty(folder: Path, stalled_s: float = 120.0) -> None:
+    """Wait as long as it takes, but not without progress."""
+    fewest, since_s = sys.maxsize, time.monotonic()
     while left := [path.name for path in folder.iterdir() if not path.name.startswith(".")]:
-        assert time.monotonic() < deadline_s, f"{len(left)} files are left, such as {left[0]}"
+        if len(left) < fewest:
+            fewest, since_s = len(left), time.monotonic()
+        assert time.monotonic() - since_s < stalled_s, f"{len(left)} files are left, such as {left[0]}"
         await asyncio.sleep(0.1)
 
 

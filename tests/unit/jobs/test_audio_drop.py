@@ -63,16 +63,14 @@ def test_a_file_becomes_a_message() -> None:
 
 
 def test_labels_go_into_the_job() -> None:
-    labels = {"language": " de ", "analyse": "TRUE", "app_id": "shop", "priority": "high", "other": "x"}
+    labels = {"language": " de ", "analyse": "Summary", "app_id": "shop", "priority": "high", "other": "x"}
     job = job_of(replace(FILE, labels=labels))
-    assert json.loads(job.body) == {"audio": "audio-in/calls/Anruf 7.mp3", "language": "de", "analyse": True}
+    assert json.loads(job.body) == {"audio": "audio-in/calls/Anruf 7.mp3", "language": "de", "analyse": "summary"}
     assert job.properties == {"source": "blob", "app_id": "shop", "priority": Priority.HIGH}
 
 
-@pytest.mark.parametrize(
-    ("label", "value"), [("yes", True), ("0", False), ("False", False), ("maybe", "maybe"), ("", None)]
-)
-def test_what_is_no_yes_or_no_is_left_to_the_job_to_refuse(label: str, value: bool | str | None) -> None:
+@pytest.mark.parametrize(("label", "value"), [("none", "none"), ("maybe", "maybe"), ("", None)])
+def test_what_is_no_analysis_is_left_to_the_job_to_refuse(label: str, value: str | None) -> None:
     assert json.loads(job_of(replace(FILE, labels={"analyse": label})).body).get("analyse") == value
 
 

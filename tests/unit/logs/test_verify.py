@@ -86,7 +86,17 @@ def test_files_of_other_handlers() -> None:
     assert facts.first == facts.last == STORED
 
 
-@pytest.mark.parametrize("blob", ["x.jsonl.gz", "shop/x.jsonl.gz", "shop/today/x.jsonl.gz", "a/b/20261122/x.gz"])
+@pytest.mark.parametrize(
+    "blob",
+    [
+        "x.jsonl.gz",
+        "shop/x.jsonl.gz",
+        "shop/today/x.jsonl.gz",
+        "a/b/20261122/x.gz",
+        "a:b/20261122/x.gz",
+        "a/20261122/x#?.gz",
+    ],
+)
 def test_blobs_of_others_are_left_alone(blob: str) -> None:
     assert inspect(blob, b"", said(b""), STORED) is None
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from shared.errors import ConfigurationError, InvalidOutputError
 from shared.model.client import ChatMessage
-from shared.model.structured import parse_output, repair_messages, response_format_for
+from shared.model.structured import estimate_repair_tokens, parse_output, repair_messages, response_format_for
+from shared.model.tokens import estimate_request_tokens
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -147,3 +148,11 @@ def test_repair_shows_the_answer_and_what_is_wrong() -> None:
     assert repair[2]["role"] == "user"
     assert repair[2]["content"].startswith("The answer isn't valid JSON. Answer again")
     assert len(messages) == 1
+
+
+def test_what_a_repair_costs_more() -> None:
+    messages: list[ChatMessage] = [{"role": "user", "content": "Which label?"}]
+    repair = repair_messages(messages, '{"label": 7}', "It is no label.")
+    more = estimate_request_tokens(repair, 50) - estimate_request_tokens(messages, 50)
+
+    assert more <= estimate_repair_tokens('{"label": 7}', "It is no label.") <= more + 3

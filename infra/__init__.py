@@ -1,0 +1,1 @@
+"""What deploys Sluice to Azure: Bicep, hooks, and the checks that run without Azure."""
