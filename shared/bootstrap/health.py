@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from shared.bootstrap.backend import PAYLOAD_CONTAINER
-from shared.bootstrap.kinds import deployments
+from shared.bootstrap.kinds import PAYLOAD_CONTAINER, deployments
 from shared.config import Settings, http_settings
 from shared.errors import ConfigurationError
 from shared.health.checker import HealthCheck

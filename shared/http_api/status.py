@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from shared.errors import MessagingError, SluiceError, UnknownQueueError
@@ -102,10 +103,8 @@ class StatusApi:
 
     async def _gather(self, counter: ReadCounter) -> dict[str, Any]:
         parts = self._parts
-        kinds = [self._part(lambda kind=kind: self._kind(kind)) for kind in parts.kinds]
-        deployments = [
-            self._part(lambda name=one.deployment: self._deployment(name, counter)) for one in parts.providers
-        ]
+        kinds = [self._part(partial(self._kind, kind)) for kind in parts.kinds]
+        deployments = [self._part(partial(self._deployment, one.deployment, counter)) for one in parts.providers]
         found = await asyncio.gather(
             *kinds,
             *deployments,
@@ -150,7 +149,7 @@ class StatusApi:
                 oldest = await parts.job_list.oldest(kind, state)
                 states[str(state)]["oldest_s"] = round((now - oldest).total_seconds(), 1) if oldest else None
         last = int(now.timestamp() // 60)
-        minutes = [
+        minutes: list[dict[str, Any]] = [
             {"at": _minute(one), **dict(zip(_EVENTS, counts.minutes.get(one, (0, 0, 0, 0)), strict=True))}
             for one in range(last - MINUTES + 1, last + 1)
         ]

@@ -103,7 +103,8 @@ class JobList:
         ]
         low = query.after or ""
         # Up to, and with, those that were created then.
-        high = f"{LAST_MS - milliseconds(query.since):013d};" if query.since else ";"
+        since_ms = max(0, min(milliseconds(query.since), LAST_MS)) if query.since else 0
+        high = f"{LAST_MS - since_ms:013d};"
         turns = asyncio.Semaphore(_CONCURRENCY)
 
         async def read(kind: str, partition: str, prefix: str, state: JobState) -> list[Listed]:

@@ -10,6 +10,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from shared.errors import InvalidMessageError
 
 MAX_URL_CHARS = 2_048
+_AZURE = "168.63.129.16"
+"""Of the platform itself, the same on every machine of Azure, though it looks public (Azure, "What is IP address
+168.63.129.16?")."""
 
 
 class TargetError(InvalidMessageError):
@@ -60,7 +63,7 @@ def is_public(address: str) -> bool:
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
         if inner is not None or ip in ipaddress.ip_network("64:ff9b::/96"):
             return inner is not None and is_public(str(inner))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    return str(ip) != _AZURE and ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
 class GuardedResolver(AbstractResolver):

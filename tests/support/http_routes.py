@@ -1,15 +1,16 @@
 """The HTTP functions of the app, called without a host."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
 
-import function_app
 from functions.http_endpoint import MARK
 from shared.http_api.endpoint import Endpoint
+from tests.support.app_functions import app_functions
 
 _CLIENT = json.dumps(
     {
@@ -33,14 +34,18 @@ class RegisteredRoute:
     endpoint: Endpoint | None
     function: Any
 
+    @property
+    def params(self) -> dict[str, str]:
+        """A value for each parameter of the route."""
+        return dict.fromkeys(re.findall(r"{\*?(\w+)}", self.route), "some")
+
     async def call(self, headers: Mapping[str, str], *, url: str = "", body: bytes = b"") -> func.HttpResponse:
         """Call it as the worker does."""
-        params = {name: "some" for name in ("kind", "id", "deployment", "path") if "{" in self.route}
         request = func.HttpRequest(
             self.methods[0],
             url or f"https://app.example/api/{self.route}",
             headers=dict(headers),
-            route_params=params,
+            route_params=self.params,
             body=body,
         )
         extra = {"client": _CLIENT} if self.endpoint and self.endpoint.durable else {}
@@ -51,7 +56,7 @@ class RegisteredRoute:
 def routes() -> list[RegisteredRoute]:
     """All of the app's."""
     found = []
-    for function in function_app.app.get_functions():
+    for function in app_functions():
         for binding in function.get_bindings():
             if binding.type == "httpTrigger":
                 user = function.get_user_function()

@@ -455,7 +455,6 @@ async def test_pages(world: ApiWorld) -> None:
         {"limit": "101"},
         {"limit": "ten"},
         {"since": "yesterday"},
-        {"since": "0001-01-01T00:00:00+23:59"},
         {"cursor": "x"},
         {"cursor": "////"},
         {"cursor": "MTIz"},

@@ -102,7 +102,8 @@ async def test_strangers_learn_nothing(headers: dict[str, str], status: int, cod
     assert response.content_type == "application/problem+json"
     assert ("WWW-Authenticate" in response.headers) == (status == 401)
     assert "secret-key" not in str(response)
-    assert set(problem) == {"type", "title", "status", "detail", "code", "trace_id", "correlation_id"}
+    ours = {"type", "title", "status", "detail", "code", "trace_id", "correlation_id"}
+    assert set(problem) == {*ours, "job_id"}, "the id that the caller has named themselves"
 
 
 async def test_nobody_is_let_in_where_the_settings_are_wrong() -> None:
