@@ -8,14 +8,14 @@ from functions import (
     audio_drop,
     dead_letters,
     feedback,
+    http,
     intake,
     log_shipping,
-    metrics,
-    progress,
     reasoning,
     retention,
     steps,
     token_counter,
+    webhooks,
 )
 
 app = df.DFApp()
@@ -28,10 +28,10 @@ for module in (
     audio,
     audio_drop,
     steps,
-    progress,
-    metrics,
     dead_letters,
     retention,
     log_shipping,
+    http,
+    webhooks,
 ):
     app.register_functions(module.bp)

@@ -1,23 +1,26 @@
 """Figures for Prometheus."""
 
-import azure.durable_functions as df
-import azure.functions as func
+from typing import TYPE_CHECKING
 
-from shared.config import token_endpoints_level
+from functions.http_endpoint import endpoint
+from shared.http_api import endpoints
 
-bp = df.Blueprint()
+if TYPE_CHECKING:
+    from shared.http_api.messages import Call, Response
 
 
-@bp.route(route="metrics", methods=["GET"], auth_level=token_endpoints_level())
-async def metrics(req: func.HttpRequest) -> func.HttpResponse:
+@endpoint(endpoints.METRICS)
+async def metrics(call: "Call") -> "Response":
     """The figures of the process that is asked, and those of all jobs."""
     from shared.bootstrap import services
+    from shared.http_api.messages import Response
     from shared.jobs.job_figures import job_figures
     from shared.telemetry.prometheus import render
     from shared.telemetry.start import pipeline
 
     found = await services()
-    figures = await job_figures(found.store, found.kinds, found.deployments.values())
+    figures = await job_figures(found.backend.job_list, found.backend.kinds, found.deployments.values())
     running = pipeline()
-    body, content_type = render(None if running is None else running.registry, figures, req.headers.get("Accept", ""))
-    return func.HttpResponse(body, headers={"Content-Type": content_type})
+    registry = None if running is None else running.registry
+    body, content_type = render(registry, figures, call.request.headers.get("accept", ""))
+    return Response(body=body, content_type=content_type)

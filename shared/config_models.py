@@ -52,6 +52,21 @@ class DeploymentSettings:
     quota: QuotaSettings
 
 
+@dataclass(frozen=True, slots=True)
+class AppAccess:
+    """How the command reaches the running app.
+
+    Attributes:
+        url: such as "https://NAME.azurewebsites.net"; None where none is set.
+        function_key: where its endpoints ask for a key.
+        resource_uri: audience of an Entra token, where they ask for that.
+    """
+
+    url: str | None
+    function_key: str | None = field(default=None, repr=False)
+    resource_uri: str | None = None
+
+
 def chat_settings(reader: Reader) -> OpenAISettings:
     """The resource and its chat deployment.
 

@@ -21,7 +21,6 @@ from shared.jobs.runner import JobRunner
 from shared.jobs.step_calls import StepCalls
 from shared.jobs.step_outputs import StepOutputs
 from shared.jobs.stepwise import StepwiseJobs, StepwiseParts
-from shared.jobs.store import JobStore
 from shared.jobs.waker import Waker
 from shared.log_services import start_log_shipping
 from shared.model.azure_openai import AzureOpenAIService
@@ -36,12 +35,13 @@ class Services:
     """What the triggers hand over to.
 
     Attributes:
+        backend: what all of it stands on.
         chat: the deployment of all jobs that wait for quota as a whole.
         deployments: all, by name.
         jobs, step_calls: of several calls.
-        kinds: names of all kinds of jobs.
     """
 
+    backend: Backend
     intake: Intake
     runner: JobRunner
     jobs: StepwiseJobs
@@ -50,8 +50,6 @@ class Services:
     chat: Deployment
     deployments: Mapping[str, Deployment]
     retention: Retention
-    store: JobStore
-    kinds: tuple[str, ...]
     close: Callable[[], Awaitable[None]]
 
     def deployment(self, name: str) -> Deployment:
@@ -114,6 +112,7 @@ async def build(settings: Settings) -> Services:
         await backend.close()
 
     return Services(
+        backend=backend,
         intake=backend.intake,
         runner=runner,
         jobs=jobs,
@@ -122,8 +121,6 @@ async def build(settings: Settings) -> Services:
         chat=chat,
         deployments=found,
         retention=backend.retention,
-        store=backend.store,
-        kinds=tuple(backend.kinds),
         close=close,
     )
 

@@ -3,35 +3,32 @@
 from collections.abc import Iterable
 
 from shared.jobs.deployments import Deployment
-from shared.jobs.store import JobStore
+from shared.jobs.job_list import JobList
+from shared.jobs.record import JobState
 from shared.telemetry.prometheus import Figure
 
-FAILURE_LIMIT = 10_000
-"""Failed jobs of a kind are counted up to here: a scrape must not read a table for minutes."""
 
-
-async def job_figures(store: JobStore, kinds: Iterable[str], deployments: Iterable[Deployment]) -> list[Figure]:
-    """Calls that wait and jobs that failed.
+async def job_figures(jobs: JobList, kinds: Iterable[str], deployments: Iterable[Deployment]) -> list[Figure]:
+    """Jobs by state, and calls that wait.
 
     Raises:
         StorageError
     """
+    states: dict[tuple[str, ...], float] = {}
+    for kind in kinds:
+        counts = await jobs.counts(kind)
+        # Counts are kept beside the rows, and may for a moment be ahead of them.
+        states |= {(kind, str(state)): max(0, counts.states.get(state, 0)) for state in JobState}
     waiting: dict[tuple[str, ...], float] = {}
     for deployment in deployments:
         for app, calls in (await deployment.pump.waiting()).items():
             waiting[deployment.name, app] = calls
-    failed: dict[tuple[str, ...], float] = {(kind,): await store.count_failures(kind, FAILURE_LIMIT) for kind in kinds}
     return [
+        Figure("sluice_jobs", "Jobs that are kept, by their state.", ("kind", "state"), states),
         Figure(
             "sluice_calls_waiting",
-            "Calls that wait for quota, of all instances; counted up to 10000 a deployment.",
+            "Calls that wait for quota, counted up to 10000 a deployment.",
             ("deployment", "app"),
             waiting,
-        ),
-        Figure(
-            "sluice_failed_jobs",
-            f"Failed jobs that nobody has replayed or discarded; counted up to {FAILURE_LIMIT} a kind.",
-            ("kind",),
-            failed,
         ),
     ]

@@ -15,9 +15,9 @@ from shared.telemetry.tracing import (
     Span,
     TagValue,
     current_traceparent,
+    entry,
     error_code,
     get_tracer,
-    span_context,
 )
 
 SYSTEM = "servicebus"
@@ -76,23 +76,17 @@ def sending(queue: str, messages: Sequence[tuple[str, str | None]]) -> Iterator[
 def processing(
     queue: str, message_id: str, traceparent: str | None, *, delivery_count: int = 1, correlation_id: str | None = None
 ) -> Iterator[Span]:
-    """A span for the work that a message brings about.
-
-    In Azure the host has a span of its own for the call of the function, which the worker makes the current one: where
-    that is of the message's trace, ours is a part of it. Else ours is what consumes the message.
+    """A span for the work that a message brings about: what consumes it, unless the host has a span for that.
 
     Args:
         traceparent: that the message carries.
     """
-    here = current_traceparent()
-    host = span_context(here)
-    sent = span_context(traceparent)
-    nested = host is not None and (sent is None or (host.trace_id == sent.trace_id and host.span_id != sent.span_id))
+    nested, parent, links = entry(traceparent)
     scope = _tracer.start_span(
         f"process {queue}",
         kind=Kind.INTERNAL if nested else Kind.CONSUMER,
-        parent=Parent.CURRENT if nested else (traceparent if sent is not None and traceparent else Parent.NONE),
-        links=() if nested else (here,),
+        parent=parent,
+        links=links,
         tags={
             **_tags("process", queue),
             "messaging.message.id": message_id,

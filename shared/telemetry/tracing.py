@@ -258,6 +258,26 @@ def span_context(traceparent: str | None) -> "SpanContext | None":
     return otel.SpanContext(int(match[2], 16), int(match[3], 16), True, otel.TraceFlags(int(match[4], 16) & 1))
 
 
+def entry(traceparent: str | None) -> tuple[bool, str | Parent, tuple[str, ...]]:
+    """Where the span of a function begins that was called from outside the app.
+
+    In Azure the host has a span of its own for the call, which the worker makes the current one: where that is of the
+    caller's trace, ours is a part of it. Else ours is the first of the app, and has a link to the host's.
+
+    Args:
+        traceparent: that the message or request carries.
+
+    Returns:
+        Whether it is a part of the host's; its parent; its links.
+    """
+    here = current_traceparent()
+    host, sent = span_context(here), span_context(traceparent)
+    if host is not None and (sent is None or (host.trace_id == sent.trace_id and host.span_id != sent.span_id)):
+        return True, Parent.CURRENT, ()
+    parent = Parent.NONE if sent is None or traceparent is None else traceparent
+    return False, parent, () if here is None else (here,)
+
+
 def error_code(error: BaseException) -> str:
     """What names an error for programs: the code of ours, else its class. Low in number, and no text."""
     code = getattr(error, "code", None)

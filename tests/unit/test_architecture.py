@@ -12,9 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Lowest first. A module imports from lower ranks, or from its own where no circle results.
 RANKS = [
+    "shared.version",
     "shared.errors",
     "shared.config_reader",
     "shared.config_models",
+    "shared.config_http",
     "shared.log_settings",
     "shared.telemetry_settings",
     "shared.config",
@@ -30,6 +32,7 @@ RANKS = [
     "shared.jobs",
     "shared.security",
     "shared.health",
+    "shared.http_api",
     "shared.log_services",
     "shared.bootstrap",
     "functions",
@@ -64,6 +67,7 @@ HEAVY = (
     "tiktoken",
     "pydantic",
     "imageio_ffmpeg",
+    "jwt",
     "azure.servicebus",
     "azure.data.tables",
     "azure.storage",

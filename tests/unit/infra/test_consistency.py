@@ -32,9 +32,9 @@ def test_what_the_code_uses_is_what_the_bicep_deploys() -> None:
         ),
         (
             "servicebus.bicep",
-            "'feedback-in', receives: true, sends: false",
-            "'feedback-in', receives: true, sends: true",
-            "queues/feedback-in, which nothing needs",
+            "'feedback-out', receives: false, sends: true",
+            "'feedback-out', receives: true, sends: true",
+            "queues/feedback-out, which nothing needs",
         ),
         ("servicebus.bicep", "'PT1M' //", "'PT5M' //", "has lockDuration PT5M"),
         (
@@ -185,12 +185,18 @@ def test_a_change_of_host_json_alone_is_told() -> None:
     host = json.loads(json.dumps(code().host))
     host["extensions"]["durableTask"]["hubName"] = "other"
     host["functionTimeout"] = "01:00:00"
+    del host["telemetryMode"]
+    host["logging"]["applicationInsights"] = {}
+    host["extensions"]["durableTask"]["tracing"]["distributedTracingEnabled"] = True
     other: Code = dataclasses.replace(code(), host=host)
 
     told = " ".join(differences(other, azure()))
 
     assert "task hub other" in told
     assert "longer than its lock" in told
+    assert "logs come twice" in told
+    assert "doesn't apply" in told
+    assert "records the orchestrations" in told
 
 
 @pytest.mark.parametrize("capacity", [1, 50, 777])
