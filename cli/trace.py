@@ -40,7 +40,7 @@ async def trace(job_id: str, *, as_json: bool) -> int:
         async with backend(env) as system:
             found = [await system.store.get(kind, job_id) for kind in system.kinds]
         records = [record for record in found if record is not None]
-        err.print(_why_not(job_id, telemetry, records, written=any(True for _ in lines(path))), highlight=False)
+        err.print(why_not(job_id, telemetry, records, written=any(True for _ in lines(path))), highlight=False)
         return EXIT_NOTHING
     for spans in traces:
         if as_json:
@@ -98,7 +98,7 @@ def _facts(span: SpanRow) -> str:
     return printable(", ".join(found))
 
 
-def _why_not(job_id: str, telemetry: TelemetrySettings, records: Sequence[JobRecord], *, written: bool) -> str:
+def why_not(job_id: str, telemetry: TelemetrySettings, records: Sequence[JobRecord], *, written: bool) -> str:
     """What keeps the trace from being drawn, and where it is instead."""
     if not records:
         return f"There is no job {job_id}."

@@ -11,11 +11,11 @@ from shared.telemetry.bounded_file import BoundedFile, lines, older
 
 def test_lines_are_read_in_the_order_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "new" / "spans.jsonl"
-    file = BoundedFile(path, 40)
+    file = BoundedFile(path, 60)
     for number in range(5):
         assert file.write(f"line {number}\n") == 7
     assert list(lines(path)) == [f"line {number}\n" for number in range(5)]
-    assert older(path).read_text() == "line 0\nline 1\n"
+    assert older(path).read_text() == "line 0\nline 1\nline 2\nline 3\n"
 
 
 def test_a_line_that_is_not_whole_is_left_out(tmp_path: Path) -> None:
