@@ -19,7 +19,7 @@ from opentelemetry.sdk.metrics import (
     UpDownCounter,
 )
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricExportResult, MetricsData
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, SpanExportResult
 
 from shared.telemetry.bounded_file import BoundedFile
@@ -37,13 +37,17 @@ AZURE_TEMPORALITY: dict[type, AggregationTemporality] = {
 """What the exporter of Azure Monitor asks for, which has to be known before it is made."""
 
 
-def span_exporters(settings: TelemetrySettings) -> list[SpanExporter]:
-    """Those of traces."""
+def span_exporters(settings: TelemetrySettings, provider: TracerProvider | None = None) -> list[SpanExporter]:
+    """Those of traces.
+
+    Args:
+        provider: whose spans they get: Azure Monitor's asks it whose telemetry this is.
+    """
 
     def azure() -> SpanExporter:
         from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
 
-        return AzureMonitorTraceExporter(connection_string=settings.connection_string)
+        return AzureMonitorTraceExporter(connection_string=settings.connection_string, tracer_provider=provider)
 
     def otlp() -> SpanExporter:
         from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter

@@ -114,10 +114,10 @@ class ChosenIds(RandomIdGenerator):
 
 
 def _tracer_provider(settings: TelemetrySettings, resource: Resource) -> TracerProvider | None:
-    exporters = span_exporters(settings)
+    provider = TracerProvider(sampler_of(settings), resource, id_generator=ChosenIds())
+    exporters = span_exporters(settings, provider)
     if not exporters:
         return None
-    provider = TracerProvider(sampler_of(settings), resource, id_generator=ChosenIds())
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter, _QUEUE, EXPORT_DELAY_MS))
     return provider

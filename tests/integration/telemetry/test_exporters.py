@@ -53,7 +53,7 @@ class Endpoint:
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     monkeypatch.setenv("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "true")  # it would leave the machine
-    monkeypatch.setenv("APPLICATIONINSIGHTS_SDKSTATS_DISABLED", "true")  # it would go on after the test
+    monkeypatch.setenv("APPLICATIONINSIGHTS_SDKSTATS_DISABLED", "true")
     found = Endpoint()
     thread = threading.Thread(target=found.server.serve_forever)
     thread.start()
@@ -116,4 +116,5 @@ def test_application_insights_gets_each_once_in_the_tables_that_alerts_look_at(e
     messages = [item["data"]["baseData"]["message"] for item in by_type["MessageData"]]
     assert messages == ["job_published job_id=j1 kind=feedback status=failed", "job_fault job_id=j1"]
     values = [item["data"]["baseData"]["metrics"][0] for item in by_type["MetricData"]]
-    assert [(value["name"], value["value"]) for value in values] == [("sluice.jobs.ended", 2)]
+    assert [value["value"] for value in values if value["name"] == "sluice.jobs.ended"] == [2]
+    assert {item["tags"]["ai.cloud.role"] for item in (request, call, *by_type["MessageData"])} == {"sluice"}
