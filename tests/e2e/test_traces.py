@@ -73,6 +73,7 @@ PARENTS: dict[str, dict[str, str | None]] = {
             name.format(kind="audio", run="audio-prepare"): parent and parent.format(kind="audio", run="audio-prepare")
             for name, parent in _STEPWISE.items()
         },
+        "prepare recording": "process audio-prepare",
         f"admit {TRANSCRIPTION_DEPLOYMENT}": "orchestration:job_steps",
         f"transcription {TRANSCRIPTION_DEPLOYMENT}": "activity:job_step_call",
     },
