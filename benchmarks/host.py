@@ -12,8 +12,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
@@ -45,7 +47,7 @@ def run(rounds: int, messages: int, *, as_json: bool) -> float:
                 asyncio.run(fill(connection_string, messages))
                 rates["bare receive loop"].append(messages / asyncio.run(_bare(connection_string, messages)))
                 asyncio.run(fill(connection_string, messages))
-                rates["host, no-op function"].append(messages / host_seconds(app, connection_string))
+                rates["host, no-op function"].append(messages / drain_by_host(app, connection_string).seconds)
     rows = [Row(name, statistics.median(r), min(r), max(r), "messages/s") for name, r in rates.items()]
     ratio = rows[1].median / rows[0].median
     title = f"Throughput of {messages} messages of 100 bytes"
@@ -108,10 +110,23 @@ async def _bare(connection_string: str, count: int) -> float:
         return time.perf_counter() - start
 
 
-def host_seconds(
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """How long it took to empty the queue.
+
+    Attributes:
+        seconds: from the first message taken to the empty queue.
+        cpu_s: processor time of the host and its workers in that time.
+    """
+
+    seconds: float
+    cpu_s: float
+
+
+def drain_by_host(
     app: Path, connection_string: str, settings: Mapping[str, str] | None = None, *, warm_up: int = 0
-) -> float:
-    """Let the host empty the queue. Returns the seconds from the first message taken to the empty queue.
+) -> Drained:
+    """Let the host empty the queue.
 
     Args:
         settings: of the app, besides.
@@ -121,12 +136,12 @@ def host_seconds(
     host = ServerProcess("host", [sys.executable, "-m", "local.host", app, "--port", "0"], env=env)
     host.launch()
     try:
-        return asyncio.run(_drained(connection_string, warm_up))
+        return asyncio.run(_drained(connection_string, warm_up, psutil.Process(host.pid)))
     finally:
         host.stop()
 
 
-async def _drained(connection_string: str, warm_up: int) -> float:
+async def _drained(connection_string: str, warm_up: int, host: psutil.Process) -> Drained:
     """Watch the queue by peeking: from the first lock to the last completion."""
     async with (
         ServiceBusClient.from_connection_string(connection_string) as client,
@@ -138,7 +153,13 @@ async def _drained(connection_string: str, warm_up: int) -> float:
             if time.perf_counter() > deadline:
                 raise TimeoutError("the host took no message within 300 s")
             await asyncio.sleep(0.002)
-        start = time.perf_counter()
+        start, cpu_s = time.perf_counter(), _cpu_s(host)
         while await receiver.peek_messages(1):  # noqa: ASYNC110 - the other side is another process
             await asyncio.sleep(0.02)
-        return time.perf_counter() - start
+        return Drained(time.perf_counter() - start, _cpu_s(host) - cpu_s)
+
+
+def _cpu_s(host: psutil.Process) -> float:
+    """Of it and all that it has started and that still runs."""
+    times = [process.cpu_times() for process in (host, *host.children(recursive=True))]
+    return sum(one.user + one.system for one in times)

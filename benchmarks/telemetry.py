@@ -11,7 +11,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from benchmarks.host import fill, host_seconds, service_bus, write_app
+from benchmarks.host import Drained, drain_by_host, fill, service_bus, write_app
 from benchmarks.report import Row, show
 
 ROOT = Path(__file__).parents[1]
@@ -28,20 +28,21 @@ async def noop(message: func.ServiceBusMessage) -> None:
 """
 _TRACED = """
 import azure.functions as func
-from functions.decode import processed
+from shared.telemetry.messaging import processing
 from shared.telemetry.start import start_telemetry
 app = func.FunctionApp()
 @app.service_bus_queue_trigger(arg_name="message", queue_name="noop", connection="ServiceBusConnection")
 async def noop(message: func.ServiceBusMessage) -> None:
     start_telemetry()
-    with processed(message, "noop"):
+    sent = message.application_properties["traceparent"]
+    with processing("noop", message.message_id, sent, delivery_count=message.delivery_count):
         pass
 """
 
 
 def run(rounds: int, messages: int, *, as_json: bool) -> float:
     """Measure, print, and return the median of the rounds' ratios (with telemetry over without)."""
-    rates: dict[str, list[float]] = {WITHOUT: [], OFF: [], ON: []}
+    drained: dict[str, list[Drained]] = {WITHOUT: [], OFF: [], ON: []}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         plain, traced = write_app(root / "plain", _PLAIN), write_app(root / "traced", _TRACED)
@@ -64,15 +65,21 @@ def run(rounds: int, messages: int, *, as_json: bool) -> float:
                     app, settings = sides[name]
                     asyncio.run(fill(connection_string, _WARM_UP + messages, _sent))
                     env = {"PYTHONPATH": str(ROOT), **settings}
-                    taken_s = host_seconds(app, connection_string, env, warm_up=_WARM_UP)
-                    rates[name].append(messages / taken_s)
+                    drained[name].append(drain_by_host(app, connection_string, env, warm_up=_WARM_UP))
         if not (spans / "traces.jsonl").exists():
             raise AssertionError("nothing was recorded")
-    rows = [Row(name, statistics.median(r), min(r), max(r), "messages/s") for name, r in rates.items()]
+    rates = {name: [messages / one.seconds for one in of_side] for name, of_side in drained.items()}
+    cpu_us = {name: [one.cpu_s / messages * 1e6 for one in of_side] for name, of_side in drained.items()}
+    rows = [_row(name, values, "messages/s") for name, values in rates.items()]
+    rows += [_row(f"processor time: {name}", values, "µs/message") for name, values in cpu_us.items()]
     ratio = statistics.median(on / without for on, without in zip(rates[ON], rates[WITHOUT], strict=True))
     title = f"Throughput of {messages} messages of 100 bytes, {rounds} rounds"
     show(title, rows, (f"{ON} / {WITHOUT}, median of the rounds", ratio, f"at least {AIM}"), as_json=as_json)
     return ratio
+
+
+def _row(name: str, values: list[float], unit: str) -> Row:
+    return Row(name, statistics.median(values), min(values), max(values), unit)
 
 
 def _rotated(names: list[str], by: int) -> list[str]:

@@ -24,6 +24,7 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, Sp
 
 from shared.telemetry.bounded_file import BoundedFile
 from shared.telemetry.formats import printable
+from shared.telemetry.span_lines import SpanLines
 from shared.telemetry_settings import TelemetrySettings
 
 AZURE_TEMPORALITY: dict[type, AggregationTemporality] = {
@@ -55,9 +56,7 @@ def span_exporters(settings: TelemetrySettings, provider: TracerProvider | None 
         return OTLPSpanExporter()
 
     def file() -> SpanExporter:
-        from opentelemetry.exporter.otlp.json.file import FileSpanExporter
-
-        return FileSpanExporter(stream=_stream(settings, "traces"))
+        return SpanLines(_stream(settings, "traces"))
 
     makers = {"azure": azure, "otlp": otlp, "file": file, "console": _console_spans}
     return [_LateSpanExporter(makers[name]) for name in settings.exporters if name in makers]

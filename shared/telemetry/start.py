@@ -1,5 +1,6 @@
 """Begins the telemetry of a process, and ends it with the process."""
 
+import gc
 import logging
 import threading
 from typing import TYPE_CHECKING
@@ -46,6 +47,9 @@ def start_telemetry(settings: TelemetrySettings | None = None) -> None:
         _pipeline = Pipeline(found)
         _pipeline.start()
         at_end(_flush)
+        # The libraries stay as they are: the collector need not look at a hundred thousand objects again and again.
+        gc.collect()
+        gc.freeze()
 
 
 def stop_telemetry() -> None:
