@@ -266,5 +266,6 @@ async def test_prometheus_gets_the_figures_of_the_process_and_of_all_jobs(system
     assert kind.startswith("text/plain; version=")
     assert re.search(r'sluice_jobs_ended_total\{[^}]*service_instance_id="[^"]+"[^}]*\} [1-9]', text)
     assert re.search(r'gen_ai_client_token_usage_bucket\{[^}]*gen_ai_token_type="input"[^}]*le="1024', text), text
-    assert re.search(r'sluice_failed_jobs\{kind="feedback"\} [1-9]', text)
+    assert re.search(r'sluice_jobs\{kind="feedback",state="failed"\} [1-9]', text)
+    assert re.search(r'sluice_jobs\{kind="feedback",state="succeeded"\} [1-9]', text)
     assert "sluice_calls_waiting{" in text or "# HELP sluice_calls_waiting" in text
