@@ -13,10 +13,13 @@ ROOT = Path(__file__).parents[2]
 # Lowest first. A module imports from lower ranks, or from its own where no circle results.
 RANKS = [
     "shared.errors",
+    "shared.config_setting",
     "shared.config_reader",
     "shared.config_models",
+    "shared.config_jobs",
     "shared.log_settings",
     "shared.config",
+    "shared.config_catalogue",
     "shared.telemetry",
     "shared.resilience",
     "shared.audio",
