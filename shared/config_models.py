@@ -189,7 +189,7 @@ def quota_settings(reader: Reader) -> QuotaSettings:
         100_000,
         low=1,
         high=MAX_TPM,
-        effect="tokens a minute, as the endpoint estimates them. Not in thousands: a capacity of 100 in Azure is 100000",
+        effect="as the endpoint estimates tokens. Not in thousands: a capacity of 100 in Azure is 100000",
     )
     # Microsoft, "Manage Azure OpenAI quota": 6 RPM for each 1,000 TPM of a chat model.
     rpm = reader.whole(

@@ -80,7 +80,9 @@ class Reader:
     @overload
     def text(self, *names: str, form: Form = ..., choices: Iterable[str] = ..., **told: Unpack[Told]) -> str | None: ...
     @overload
-    def text(self, *names: str, default: str, form: Form = ..., choices: Iterable[str] = ..., **told: Unpack[Told]) -> str: ...
+    def text(
+        self, *names: str, default: str, form: Form = ..., choices: Iterable[str] = ..., **told: Unpack[Told]
+    ) -> str: ...
 
     def text(
         self,
@@ -100,15 +102,21 @@ class Reader:
         return self._find(*names) or default
 
     def choice(self, *names: str, choices: tuple[str, ...], default: str, **told: Unpack[Told]) -> str:
-        """One of several words, in any case; as `choices` writes it."""
+        """One of several words, in any case; as `choices` writes it.
+
+        Args:
+            names: the setting's name, then others, which count only where they hold one of the words: those of the
+                source documents, such as LOG_LEVEL, may be meant for other software.
+        """
         self._note(names, Form.TEXT, default, told, choices=choices)
-        value = self._find(*names) or default
-        for choice in choices:
-            if value.lower() == choice.lower():
-                return choice
-        raise ConfigurationError(
-            f"The setting {names[0]} must be {' or '.join(choices)}, not {shown(value)}.", field=self._given(*names)
-        )
+        words = {choice.lower(): choice for choice in choices}
+        value = self._find(names[0])
+        if value is not None and value.lower() not in words:
+            raise ConfigurationError(
+                f"The setting {names[0]} must be {' or '.join(choices)}, not {shown(value)}.", field=names[0]
+            )
+        given = (value, *(self._find(alias) for alias in names[1:]), default)
+        return next(words[word.lower()] for word in given if word is not None and word.lower() in words)
 
     def path(self, name: str, **told: Unpack[Told]) -> Path | None:
         """A file or folder."""
@@ -234,11 +242,6 @@ class Reader:
     def _find(self, *names: str) -> str | None:
         return next((value for name in names if (value := self._env.get(name, "").strip())), None)
 
-    def _given(self, *names: str) -> str:
-        return next((name for name in names if self._env.get(name, "").strip()), names[0])
-
-    def _note(
-        self, names: tuple[str, ...], form: Form, default: str | float | None, told: Told, **more: Any
-    ) -> None:
+    def _note(self, names: tuple[str, ...], form: Form, default: str | float | None, told: Told, **more: Any) -> None:
         if isinstance(self._env, NotedEnvironment):
             self._env.note(Setting(names[0], names[1:], self._area, form, default, **more, **told))

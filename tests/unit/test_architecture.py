@@ -33,6 +33,8 @@ RANKS = [
     "shared.security",
     "shared.health",
     "shared.log_services",
+    "shared.config_checks",
+    "shared.config_validator",
     "shared.bootstrap",
     "functions",
     "function_app",
