@@ -1,4 +1,4 @@
-"""The Azure Functions app: every function is registered here, and nothing else happens."""
+"""The Azure Functions app: every function is registered here, and the log says what is wrong with the settings."""
 
 import azure.durable_functions as df
 
@@ -16,6 +16,7 @@ from functions import (
     steps,
     token_counter,
 )
+from shared.config_log import log_configuration
 
 app = df.DFApp()
 for module in (
@@ -33,3 +34,5 @@ for module in (
     log_shipping,
 ):
     app.register_functions(module.bp)
+
+log_configuration()

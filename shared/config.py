@@ -269,6 +269,11 @@ def storage_connections(env: Mapping[str, str] | None = None) -> tuple[Connectio
     return reader.storage("blob"), reader.storage("table")
 
 
+def service_bus_connection(env: Mapping[str, str] | None = None) -> Connection:
+    """Service Bus alone. Raises ConfigurationError where no namespace is set."""
+    return _reader(env).service_bus()
+
+
 def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:
     """The settings of the model, for a service that is used on its own.
 

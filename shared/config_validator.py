@@ -22,6 +22,7 @@ from shared.config_checks.performance import performance_findings
 from shared.config_checks.providers import provider_findings
 from shared.config_checks.services import service_findings
 from shared.config_checks.values import missing_findings, other_findings, value_findings
+from shared.errors import ConfigurationError
 from shared.log_settings import secret_values
 
 type Rule = Callable[[Given], Iterable[Finding]]
@@ -128,8 +129,6 @@ def configuration_warnings(env: Mapping[str, str] | None = None) -> list[str]:
     Raises:
         ConfigurationError: there are critical errors; its text names all of them.
     """
-    from shared.errors import ConfigurationError
-
     result = ConfigValidator(env).validate_all()
     if not result.is_valid:
         raise ConfigurationError(result.errors)

@@ -35,6 +35,7 @@ RANKS = [
     "shared.log_services",
     "shared.config_checks",
     "shared.config_validator",
+    "shared.config_log",
     "shared.bootstrap",
     "functions",
     "function_app",
