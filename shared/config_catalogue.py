@@ -1,6 +1,7 @@
 """All settings there are, as the look-ups define them."""
 
 import inspect
+from collections.abc import Mapping
 from functools import cache
 
 from shared import config
@@ -47,11 +48,19 @@ ELSEWHERE = (
 
 @cache
 def catalogue() -> tuple[Setting, ...]:
-    """All settings, in the order in which they are read; those of the platform and the local stack last.
+    """All settings, in the order in which they are read; those of the platform and the local stack last."""
+    return settings_of(_PLACEHOLDERS)
+
+
+def settings_of(values: Mapping[str, str]) -> tuple[Setting, ...]:
+    """The same, with the defaults that follow from these values.
 
     Read are `Settings.from_env` and all functions of shared/config.py that take an environment.
+
+    Raises:
+        ConfigurationError: a value is missing or wrong.
     """
-    env = NotedEnvironment(_PLACEHOLDERS)
+    env = NotedEnvironment(values)
     config.Settings.from_env(env)
     for name, function in inspect.getmembers(config, inspect.isfunction):
         if not name.startswith("_") and "env" in inspect.signature(function).parameters:

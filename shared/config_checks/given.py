@@ -30,12 +30,14 @@ class Given:
     Attributes:
         env: names and values that aren't empty, without white space around the values.
         settings: read with defaults in place of what is wrong or missing; None where that isn't possible.
+        readable: what they were read from.
         problems: what was wrong or missing.
         host: host.json, as the settings override it.
     """
 
     env: Mapping[str, str]
     settings: Settings | None
+    readable: Mapping[str, str]
     problems: tuple[ConfigurationError, ...]
     host: Mapping[str, Any]
 
@@ -57,7 +59,7 @@ class Given:
                     left[name] = _STAND_INS[name]
                 else:
                     break
-        return cls(values, settings, tuple(problems), _host(host_json, values))
+        return cls(values, settings, left, tuple(problems), _host(host_json, values))
 
     def value(self, name: str) -> str | None:
         """Of the setting with this name, by whichever name it is given."""
