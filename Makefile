@@ -88,6 +88,10 @@ package: $(READY)  ## Build the deployment package, dist/sluice.zip
 coverage: setup  ## Run the fast tests and show which lines they reach
 	@$(BIN)/python -m pytest -m "not accept" --cov --cov-report=term-missing:skip-covered
 
+.PHONY: docs
+docs: $(READY)  ## Write the settings into docs/configuration.md and local.settings.sample.json
+	@$(BIN)/python -m cli.settings_docs
+
 .PHONY: format
 format: $(READY)  ## Format the code
 	@$(BIN)/ruff check --fix .

@@ -72,8 +72,9 @@ def checked(found: FoundSettings, *, live_s: float | None = None) -> ValidationR
     Args:
         live_s: longest time for each thing that is reached; None reaches nothing.
     """
-    # The SDKs tell of every failed attempt.
-    logging.getLogger("azure").setLevel(logging.CRITICAL + 1)
+    # They tell of every failed attempt; what comes of it is in the findings.
+    for name in ("azure", "shared"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     result = ConfigValidator(found.values, probe=None if live_s is None else live_checks(live_s)).validate_all()
     return ValidationResult.of((*found.findings, *result.findings), result.notes)
 
@@ -94,7 +95,7 @@ def _show(result: ValidationResult, *, live: bool) -> None:
     if live:
         for note in result.notes:
             out.print(escape(note))
-        err.print("Each model deployment was charged one small call, which the token counter does not know of.")
+        err.print("Each model deployment was sent at most one small call, which the token counter does not know of.")
     counts = [
         f"{len(found)} {name}"
         for found, name in (

@@ -50,10 +50,8 @@ def shown_settings(found: FoundSettings) -> list[ShownSetting]:
         settings = settings_of(given.readable)
     except ConfigurationError:
         settings = catalogue()
-    areas = list(dict.fromkeys(setting.area for setting in settings))
     secrets = secret_values(found.values)
-    rows = [_shown(setting, found, given, secrets) for setting in settings]
-    return sorted(rows, key=lambda row: areas.index(row.area))
+    return [_shown(setting, found, given, secrets) for setting in settings]
 
 
 def _shown(setting: Setting, found: FoundSettings, given: Given, secrets: tuple[str, ...]) -> ShownSetting:

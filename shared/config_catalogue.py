@@ -38,17 +38,41 @@ ELSEWHERE = (
     Setting("SLUICE_MODEL_KEY", area=_LOCAL_MODEL, form=Form.SECRET, effect="key for that server"),
     Setting(
         "SLUICE_SMOKE_TEST",
-        area="Deployment",
+        area="Development and deployment",
         effect="read by the hook after `azd up`; see [deployment.md](deployment.md)",
     ),
-    Setting("SLUICE_TEST_GGUF", area="Tests", form=Form.PATH, effect="a GGUF file that `make accept` serves"),
+    Setting(
+        "SLUICE_TEST_GGUF",
+        area="Development and deployment",
+        form=Form.PATH,
+        effect="a GGUF file that `make accept` serves",
+    ),
 )
 """Read by others than shared/config.py: the platform, the local stack, hooks."""
 
 
+AREAS = (
+    "Storage and Service Bus",
+    "Model",
+    "Quota",
+    "Reasoning deployment",
+    "Transcription deployment",
+    "Jobs",
+    "Feedback",
+    "Reasoning",
+    "Audio",
+    "Retention",
+    "Logs",
+    "The `sluice` command",
+    "Local model server",
+    _PLATFORM,
+)
+"""In the order of the documentation. Others come before those of the platform."""
+
+
 @cache
 def catalogue() -> tuple[Setting, ...]:
-    """All settings, in the order in which they are read; those of the platform and the local stack last."""
+    """All settings, by area, in the order in which they are read."""
     return settings_of(_PLACEHOLDERS)
 
 
@@ -65,7 +89,12 @@ def settings_of(values: Mapping[str, str]) -> tuple[Setting, ...]:
     for name, function in inspect.getmembers(config, inspect.isfunction):
         if not name.startswith("_") and "env" in inspect.signature(function).parameters:
             function(env)
-    return (*env.noted.values(), *(setting for setting in ELSEWHERE if setting.name not in env.noted))
+    found = (*env.noted.values(), *(setting for setting in ELSEWHERE if setting.name not in env.noted))
+    return tuple(sorted(found, key=lambda setting: _place(setting.area)))
+
+
+def _place(area: str) -> float:
+    return AREAS.index(area) if area in AREAS else AREAS.index(_PLATFORM) - 0.5
 
 
 @cache

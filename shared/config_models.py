@@ -198,7 +198,7 @@ def quota_settings(reader: Reader) -> QuotaSettings:
         low=1,
         high=MAX_RPM,
         default_is="6 for each 1,000 tokens a minute",
-        effect="requests a minute; the default is what Azure grants for most chat models",
+        effect="the default is what Azure grants for most chat models",
     )
     return QuotaSettings(
         tpm=tpm,

@@ -178,6 +178,11 @@ class Reader:
     def storage(self, service: str) -> Connection:
         """AzureWebJobsStorage, as the Functions host reads it: connection string, service address or account name."""
         name = "AzureWebJobsStorage"
+        connection_string = self.text(
+            name,
+            form=Form.SECRET,
+            effect="connection string of the storage account. Without it, one of the next settings names the account",
+        )
         account = self.text(
             f"{name}__accountName",
             "AZURE_STORAGE_ACCOUNT",
@@ -188,11 +193,6 @@ class Reader:
             form=Form.ADDRESS,
             effect=f"address of its {service} service, where it doesn't follow from the account's name",
         ) or (f"https://{account}.{service}.core.windows.net" if account else None)
-        connection_string = self.text(
-            name,
-            form=Form.SECRET,
-            effect="connection string of the storage account. Without it, one of the next settings names the account",
-        )
         client_id = self.text(f"{name}__clientId", effect="client id of a user-assigned identity")
         if connection_string is None and address is None:
             raise ConfigurationError(

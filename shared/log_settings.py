@@ -136,7 +136,15 @@ def read_log_settings(reader: Reader, machine: str, secrets: tuple[str, ...] = (
         == "on"
         and can_rotate,
         app=app_name(reader),
-        machine=_plain(reader.of("Platform").text("WEBSITE_INSTANCE_ID", "CONTAINER_NAME") or machine)[-12:]
+        machine=_plain(
+            reader.of("Platform").text(
+                "WEBSITE_INSTANCE_ID",
+                "CONTAINER_NAME",
+                default_is="set by Azure",
+                effect="the instance, named in lines and files of logs",
+            )
+            or machine
+        )[-12:]
         or "machine",
         level=reader.choice(
             "SLUICE_LOGS_LEVEL",
@@ -185,9 +193,12 @@ def read_log_settings(reader: Reader, machine: str, secrets: tuple[str, ...] = (
             effect="how long files stay on the disk after they were shipped",
         ),
         secrets=secrets,
-        in_functions=reader.of("Platform").text("FUNCTIONS_WORKER_RUNTIME") is not None
+        in_functions=reader.of("Platform").text(
+            "FUNCTIONS_WORKER_RUNTIME", effect="`python`; required by hosts outside Flex Consumption"
+        )
+        is not None
         or "azure_functions_runtime" in sys.modules,
-        colour=reader.of("Platform").text("NO_COLOR") is None,
+        colour=reader.of("Platform").text("NO_COLOR", effect="with any value: no colours in a terminal") is None,
     )
 
 

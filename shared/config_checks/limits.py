@@ -7,7 +7,7 @@ from shared.config import DeploymentSettings
 from shared.config_checks.findings import Area, Finding, Severity
 from shared.model.client import QuotaHeaders
 
-_LIMITS = {"chat": "OPENAI", "reasoner": "REASONING", "transcription": "TRANSCRIPTION"}
+LIMITS = {"chat": "OPENAI", "reasoner": "REASONING", "transcription": "TRANSCRIPTION"}
 _WINDOWS_S = (1.0, 10.0, 60.0)
 
 
@@ -32,7 +32,7 @@ def limit_findings(deployed: Deployed, quota: QuotaHeaders) -> Iterator[Finding]
     "Manage Azure OpenAI quota") and was seen to give `x-ratelimit-remaining-requests` for such a window
     (clemenssiebler.com, 2024: 19 remain of 120 a minute), so that a limit of requests may be of a window, too.
     """
-    prefix = _LIMITS[deployed.role]
+    prefix = LIMITS[deployed.role]
     tpm, rpm = f"{prefix}_TOKEN_LIMIT_PER_MINUTE", f"{prefix}_REQUEST_LIMIT_PER_MINUTE"
     own = deployed.settings.quota
     if quota.limit_tokens is None and quota.limit_requests is None:

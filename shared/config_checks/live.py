@@ -6,17 +6,19 @@ The calls are not booked with the token counter: each deployment is charged abou
 import asyncio
 import io
 import wave
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared.config import DeploymentSettings, Settings, all_queues
+from shared.config import DeploymentSettings, Settings
+from shared.config_catalogue import catalogue
 from shared.config_checks.connections import ACCOUNT, BUS, NAMESPACE, STORAGE
 from shared.config_checks.findings import Area, Finding, Severity, ValidationResult
 from shared.config_checks.given import Given
-from shared.config_checks.limits import Deployed, limit_findings
+from shared.config_checks.limits import LIMITS, Deployed, limit_findings
 from shared.config_checks.providers import DEPLOYMENT_SETTINGS, ENDPOINT, KEY
+from shared.config_setting import Form
 from shared.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -27,6 +29,9 @@ from shared.errors import (
 )
 from shared.model.client import QuotaHeaders
 from shared.model.reasoning_models import is_reasoning_model
+
+if TYPE_CHECKING:
+    from azure.servicebus.aio import ServiceBusClient
 
 TIMEOUT_S = 15.0
 """For each thing; all are reached side by side."""
@@ -61,6 +66,11 @@ async def _probe(given: Given, timeout_s: float) -> ValidationResult:
     if given.settings is None:
         return ValidationResult(notes=("Nothing was reached: the settings can't be read.",))
     looks = [*_services(given, given.settings), *_models(given, given.settings)]
+    # The SDKs take seconds to import, which are no time of an answer.
+    import shared.messaging.sender
+    import shared.model.openai_errors
+    import shared.storage.azure  # noqa: F401
+
     found = await asyncio.gather(*(_look(look, timeout_s) for look in looks))
     notes = [f"{look.name}: {'; '.join(notes)}" for look, (_, notes) in zip(looks, found, strict=True)]
     return ValidationResult.of((finding for findings, _ in found for finding in findings), notes)
@@ -93,11 +103,13 @@ def _services(given: Given, settings: Settings) -> list[_Look]:
             looks.append(_Look(service, name, Area.SERVICES, _bound(reach, settings)))
     if BUS not in missing:
         name = BUS if BUS in given.env else given.name_of(NAMESPACE)
-        for kind, queues in all_queues(given.readable).items():
-            for role, queue in (("IN", queues.inbox), ("RUN", queues.run), ("OUT", queues.outbox)):
-                setting = f"{kind.upper()}_{'PREPARE' if (kind, role) == ('audio', 'RUN') else role}_QUEUE"
-                reach_queue = _bound(_queue, settings, queue, given.name_of(setting), name)
-                looks.append(_Look(f"queue {queue}", name, Area.SERVICES, reach_queue))
+        queues = {  # by the setting that names it
+            given.name_of(setting.name): given.value(setting.name) or str(setting.default)
+            for setting in catalogue()
+            if setting.form is Form.QUEUE
+        }
+        reach_queues = _bound(_queues, settings, queues, name)
+        looks.append(_Look(f"Service Bus with {len(queues)} queues", name, Area.SERVICES, reach_queues))
     return looks
 
 
@@ -109,7 +121,9 @@ def _models(given: Given, settings: Settings) -> list[_Look]:
         if openai.deployment and openai.endpoint and ENDPOINT not in {error.field for error in given.problems}:
             deployed = Deployed(given.name_of(setting), role, deployment)
             reach = _bound(_model, deployed)
-            look = _Look(f"deployment {openai.deployment}", ENDPOINT, Area.AI_PROVIDERS, reach)
+            own = f"AZURE_OPENAI_{LIMITS[role]}_ENDPOINT"
+            name = own if own in given.env else ENDPOINT
+            look = _Look(f"deployment {openai.deployment}", name, Area.AI_PROVIDERS, reach)
             looks.setdefault((openai.endpoint, openai.deployment), look)
     return list(looks.values())
 
@@ -139,21 +153,27 @@ async def _tables(settings: Settings) -> list[Finding]:
     return []
 
 
-async def _queue(settings: Settings, queue: str, setting: str, connection: str) -> list[Finding]:
+async def _queues(settings: Settings, queues: Mapping[str, str], connection: str) -> list[Finding]:
+    from shared.messaging.sender import open_client
+
+    async with open_client(settings.service_bus) as client:
+        looks = (_queue(client, queue, setting, connection) for setting, queue in queues.items())
+        return [finding for findings in await asyncio.gather(*looks) for finding in findings]
+
+
+async def _queue(client: "ServiceBusClient", queue: str, setting: str, connection: str) -> list[Finding]:
     from azure.servicebus.exceptions import (
         MessagingEntityNotFoundError,
         ServiceBusAuthenticationError,
         ServiceBusAuthorizationError,
     )
 
-    from shared.messaging.sender import open_client
-
     def wrong(name: str, problem: str, mend: str) -> list[Finding]:
         return [Finding(Severity.CRITICAL, Area.SERVICES, (name,), problem, mend)]
 
     try:
         # A look at a queue takes nothing out of it, and needs the right that triggers need.
-        async with open_client(settings.service_bus) as client, client.get_queue_receiver(queue) as receiver:
+        async with client.get_queue_receiver(queue) as receiver:
             await receiver.peek_messages(1)
     except MessagingEntityNotFoundError:
         return wrong(setting, f"there is no queue {queue} in the namespace.", "Create it, or correct the name.")
