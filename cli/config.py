@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
@@ -72,11 +74,23 @@ def checked(found: FoundSettings, *, live_s: float | None = None) -> ValidationR
     Args:
         live_s: longest time for each thing that is reached; None reaches nothing.
     """
-    # They tell of every failed attempt; what comes of it is in the findings.
-    for name in ("azure", "shared"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    result = ConfigValidator(found.values, probe=None if live_s is None else live_checks(live_s)).validate_all()
+    with _quiet():
+        result = ConfigValidator(found.values, probe=None if live_s is None else live_checks(live_s)).validate_all()
     return ValidationResult.of((*found.findings, *result.findings), result.notes)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Libraries tell of every failed attempt; what comes of it is in the findings."""
+    loggers = [logging.getLogger(name) for name in ("azure", "shared")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _show(result: ValidationResult, *, live: bool) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 15.0
 """For each thing; all are reached side by side."""
 
+_CHECK_MODEL = "Check the endpoint, and the deployment's model: chat and transcription need a deployment each."
 _CHECK_NETWORK = "Check the address, and whether a firewall or a private network keeps this machine out."
 
 
@@ -203,8 +204,7 @@ async def _model(deployed: Deployed) -> list[Finding]:
     except ConfigurationError as error:
         return [Finding(Severity.CRITICAL, Area.AI_PROVIDERS, (error.field or ENDPOINT,), str(error), "Correct it.")]
     except ModelRequestError as error:
-        mend = "Check its model: chat and transcription need a deployment each."
-        return [Finding(Severity.CRITICAL, Area.AI_PROVIDERS, (deployed.setting,), str(error), mend)]
+        return [Finding(Severity.CRITICAL, Area.AI_PROVIDERS, (deployed.setting, ENDPOINT), str(error), _CHECK_MODEL)]
     return list(limit_findings(deployed, quota))
 
 
