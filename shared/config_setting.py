@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _LONGEST_SHOWN = 32
+_SECRET_NAME = re.compile(r"(?:KEYS?|SECRET|PASSWORD|PWD|TOKEN|SAS|CONNECTION_STRING)$", re.IGNORECASE)
 _UNITS = {  # by the end of the name
     "_S": "seconds",
     "_MINUTES": "minutes",
@@ -65,8 +66,8 @@ class Setting:
 
     @property
     def secret(self) -> bool:
-        """Whether its value must not be shown."""
-        return self.form is Form.SECRET
+        """Whether its value must not be shown: by its form, or by its name where the form was forgotten."""
+        return self.form is Form.SECRET or _SECRET_NAME.search(self.name) is not None
 
     @property
     def measure(self) -> str:
