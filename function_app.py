@@ -8,13 +8,14 @@ from functions import (
     audio_drop,
     dead_letters,
     feedback,
+    http,
     intake,
     log_shipping,
-    progress,
     reasoning,
     retention,
     steps,
     token_counter,
+    webhooks,
 )
 from shared.config_log import log_configuration
 
@@ -28,10 +29,11 @@ for module in (
     audio,
     audio_drop,
     steps,
-    progress,
     dead_letters,
     retention,
     log_shipping,
+    http,
+    webhooks,
 ):
     app.register_functions(module.bp)
 

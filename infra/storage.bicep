@@ -32,7 +32,7 @@ var containers = [
   'sluice-logs' // log files that instances have shipped
   'sluice-payloads' // bodies and outcomes too large for a table
 ]
-var tables = ['logindex', 'sluicefailures', 'sluicejobs', 'sluicepending']
+var tables = ['logindex', 'sluicefailures', 'sluicejobs', 'sluicelimits', 'sluicelist', 'sluicepending']
 
 // What the Functions host and Durable Functions need besides the app: their own containers, queues and tables.
 var roles = {

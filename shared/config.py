@@ -8,9 +8,12 @@ made (`make docs`).
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from shared.config_command import AppAccess as AppAccess
+from shared.config_command import read_app_access
+from shared.config_http import HttpAuth, HttpSettings, http_auth, read_http_settings
 from shared.config_jobs import AudioSettings as AudioSettings
 from shared.config_jobs import Queues as Queues
 from shared.config_jobs import ReasoningSettings as ReasoningSettings
@@ -32,21 +35,6 @@ from shared.config_reader import Connection as Connection
 from shared.config_reader import Reader
 from shared.config_setting import Form
 from shared.log_settings import LogSettings, LogTriggers, log_triggers_of, read_log_settings, secret_values
-
-
-@dataclass(frozen=True, slots=True)
-class AppAccess:
-    """How the command reaches the running app.
-
-    Attributes:
-        url: such as "https://NAME.azurewebsites.net"; None where none is set.
-        function_key: where its endpoints ask for a key.
-        resource_uri: audience of an Entra token, where they ask for that.
-    """
-
-    url: str | None
-    function_key: str | None = field(default=None, repr=False)
-    resource_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +181,15 @@ def audio_container(env: Mapping[str, str] | None = None) -> str:
     return read_audio_container(_reader(env))
 
 
+def webhook_queue(env: Mapping[str, str] | None = None) -> str:
+    """Where the calls of webhooks wait. Needed when the app is indexed."""
+    return (
+        _reader(env)
+        .of("HTTP")
+        .text("SLUICE_WEBHOOK_QUEUE", default="webhooks", form=Form.QUEUE, effect="where the calls of webhooks wait")
+    )
+
+
 def sweep_schedule(env: Mapping[str, str] | None = None) -> str:
     """How often to look for calls that nobody woke the pump for (NCRONTAB). Needed when the app is indexed."""
     return (
@@ -218,38 +215,34 @@ def retention_schedule(env: Mapping[str, str] | None = None) -> str:
 
 def app_access(env: Mapping[str, str] | None = None) -> AppAccess:
     """How to reach the running app."""
-    reader = _reader(env).of("The `sluice` command")
-    return AppAccess(
-        url=reader.text(
-            "SLUICE_URL",
-            form=Form.ADDRESS,
-            effect="address of the app, such as `https://NAME.azurewebsites.net`, for `status` and `limits`",
-        ),
-        function_key=reader.text(
-            "SLUICE_FUNCTION_KEY", form=Form.SECRET, effect="a key of the app, sent as `x-functions-key`"
-        ),
-        resource_uri=reader.text(
-            "SLUICE_RESOURCE_URI",
-            effect="audience of an Entra token, such as `api://NAME`, where the app asks for a sign-in",
-        ),
-    )
+    return read_app_access(_reader(env))
 
 
-def token_endpoints_level(env: Mapping[str, str] | None = None) -> str:
-    """Who may call the token counter's endpoints: "function" (with a key), or "anonymous" behind an Entra sign-in."""
-    levels = ("function", "anonymous")
-    given = (
-        _reader(env)
-        .of("Quota")
-        .text(
-            "SLUICE_TOKENS_AUTH_LEVEL",
-            default=levels[0],
-            choices=levels,
-            effect="who may call `/api/tokens/…`: `function` (with a key) or `anonymous`, where the app itself asks "
-            "for an Entra sign-in; anything else means `function`",
-        )
-    )
-    return given.lower() if given.lower() in levels else levels[0]
+def http_level(env: Mapping[str, str] | None = None) -> str:
+    """What the host asks of callers of the HTTP API: "function" (a key), or "anonymous" where the app asks itself.
+
+    Needed when the app is indexed.
+    """
+    auth = http_auth(_reader(env))
+    return "function" if auth is HttpAuth.FUNCTION else "anonymous"
+
+
+def http_settings(env: Mapping[str, str] | None = None) -> HttpSettings:
+    """The settings of the HTTP API.
+
+    Raises:
+        ConfigurationError: names the setting that is wrong.
+    """
+    return read_http_settings(_reader(env))
+
+
+def table_connection(env: Mapping[str, str] | None = None) -> Connection:
+    """Where the tables are.
+
+    Raises:
+        ConfigurationError: nothing says.
+    """
+    return _reader(env).storage("table")
 
 
 def log_settings(env: Mapping[str, str] | None = None) -> LogSettings:

@@ -58,6 +58,7 @@ AREAS = (
     "Reasoning deployment",
     "Transcription deployment",
     "Jobs",
+    "HTTP",
     "Feedback",
     "Reasoning",
     "Audio",
@@ -76,19 +77,26 @@ def catalogue() -> tuple[Setting, ...]:
     return settings_of(_PLACEHOLDERS)
 
 
+def read_all(env: Mapping[str, str]) -> None:
+    """Look everything up: `Settings.from_env` and all functions of shared/config.py that take an environment.
+
+    Raises:
+        ConfigurationError: a value is missing or wrong.
+    """
+    config.Settings.from_env(env)
+    for name, function in inspect.getmembers(config, inspect.isfunction):
+        if not name.startswith("_") and "env" in inspect.signature(function).parameters:
+            function(env)
+
+
 def settings_of(values: Mapping[str, str]) -> tuple[Setting, ...]:
     """The same, with the defaults that follow from these values.
-
-    Read are `Settings.from_env` and all functions of shared/config.py that take an environment.
 
     Raises:
         ConfigurationError: a value is missing or wrong.
     """
     env = NotedEnvironment(values)
-    config.Settings.from_env(env)
-    for name, function in inspect.getmembers(config, inspect.isfunction):
-        if not name.startswith("_") and "env" in inspect.signature(function).parameters:
-            function(env)
+    read_all(env)
     found = (*env.noted.values(), *(setting for setting in ELSEWHERE if setting.name not in env.noted))
     return tuple(sorted(found, key=lambda setting: _place(setting.area)))
 

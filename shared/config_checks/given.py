@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from shared.config import Settings
-from shared.config_catalogue import by_name
+from shared.config_catalogue import by_name, read_all
 from shared.errors import ConfigurationError
 
 HOST_JSON = Path(__file__).parents[2] / "host.json"
 
-# Without these nothing else can be read.
+# Without these the rest can't be read.
 _STAND_INS = {
     "AzureWebJobsStorage": "UseDevelopmentStorage=true",
     "ServiceBusConnection": "Endpoint=sb://missing.invalid",
+    "SLUICE_ENTRA_TENANT_ID": "missing",
+    "SLUICE_ENTRA_AUDIENCE": "missing",
+    "SLUICE_WEBHOOK_SECRET": 32 * "x",
 }
 _MOST_PROBLEMS = 1_000
 _TIME_SPAN = re.compile(r"(?:(\d{1,4})\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d{1,7})?)?")
@@ -46,10 +49,10 @@ class Given:
         """Read as much as can be read."""
         values = {name: value.strip() for name, value in env.items() if value.strip()}
         left, problems = dict(values), list[ConfigurationError]()
-        settings = None
-        while settings is None and len(problems) < _MOST_PROBLEMS:
+        while len(problems) < _MOST_PROBLEMS:
             try:
-                settings = Settings.from_env(left)
+                read_all(left)
+                break
             except ConfigurationError as error:
                 problems.append(error)
                 name = error.field or ""
@@ -59,7 +62,7 @@ class Given:
                     left[name] = _STAND_INS[name]
                 else:
                     break
-        return cls(values, settings, left, tuple(problems), _host(host_json, values))
+        return cls(values, _settings(left), left, tuple(problems), _host(host_json, values))
 
     def value(self, name: str) -> str | None:
         """Of the setting with this name, by whichever name it is given."""
@@ -86,6 +89,13 @@ def seconds_of(text: str) -> float | None:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+
+
+def _settings(values: Mapping[str, str]) -> Settings | None:
+    try:
+        return Settings.from_env(values)
+    except ConfigurationError:
+        return None
 
 
 def _host(path: Path, env: Mapping[str, str]) -> Mapping[str, Any]:

@@ -20,7 +20,6 @@ _RESERVED = {
     "claim-checks": "bodies of messages",
     "audio-out": "transcripts",
 }
-_LEVEL = "SLUICE_TOKENS_AUTH_LEVEL"
 
 
 def service_findings(given: Given) -> Iterator[Finding]:
@@ -28,7 +27,7 @@ def service_findings(given: Given) -> Iterator[Finding]:
     yield from _forms(given)
     yield from _same_queues(given)
     yield from _containers(given)
-    yield from _open_endpoints(given)
+    yield from _callers(given)
 
 
 def _forms(given: Given) -> Iterator[Finding]:
@@ -127,16 +126,25 @@ def _containers(given: Given) -> Iterator[Finding]:
         )
 
 
-def _open_endpoints(given: Given) -> Iterator[Finding]:
-    open_to_all = (given.value(_LEVEL) or "").lower() == "anonymous"
-    if open_to_all and (given.env.get("WEBSITE_AUTH_ENABLED") or "").lower() != "true":
+def _callers(given: Given) -> Iterator[Finding]:
+    """Who may call the HTTP API."""
+    in_azure = "WEBSITE_SITE_NAME" in given.env
+    if "SLUICE_DEV_TOKEN_SECRET" in given.env:
         yield Finding(
             Severity.WARNING,
             Area.SERVICES,
-            (_LEVEL,),
-            "everybody may change the quota and read the state of jobs, unless App Service authentication asks for a "
-            "sign-in.",
-            f"Switch that on, or set {_LEVEL} to function.",
+            ("SLUICE_DEV_TOKEN_SECRET",),
+            "whoever has it can be anybody"
+            + (", and the app runs in Azure." if in_azure else ": it is for development."),
+            "Remove it where others can call the app; use Entra ID tokens.",
+        )
+    if "*" in [origin.strip() for origin in given.env.get("SLUICE_HTTP_ORIGINS", "").split(",")]:
+        yield Finding(
+            Severity.WARNING,
+            Area.SERVICES,
+            ("SLUICE_HTTP_ORIGINS",),
+            "pages of all sites may call.",
+            "Name the origins of your pages, such as https://portal.example.com.",
         )
 
 

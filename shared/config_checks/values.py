@@ -46,14 +46,9 @@ def other_findings(given: Given) -> Iterator[Finding]:
         name = error.field or ""
         if name not in ("AzureWebJobsStorage", "ServiceBusConnection"):
             setting = by_name().get(name)
-            effect = f" {name}: {setting.effect}." if setting and setting.effect else ""
-            yield Finding(
-                Severity.CRITICAL,
-                Area.ENVIRONMENT,
-                (name or "settings",),
-                str(error),
-                f"Correct or remove it.{effect}",
-            )
+            effect = setting.effect if setting else ""
+            mend = f"Set it: {effect}." if name not in given.env else f"Correct or remove it: {effect}."
+            yield Finding(Severity.CRITICAL, Area.ENVIRONMENT, (name or "settings",), str(error), mend)
 
 
 def _missing(area: Area, name: str, problem: str, by_meant: dict[str, str]) -> Finding:

@@ -12,11 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Lowest first. A module imports from lower ranks, or from its own where no circle results.
 RANKS = [
+    "shared.version",
     "shared.errors",
     "shared.config_setting",
     "shared.config_reader",
     "shared.config_models",
     "shared.config_jobs",
+    "shared.config_command",
+    "shared.config_http",
     "shared.log_settings",
     "shared.config",
     "shared.config_catalogue",
@@ -32,6 +35,7 @@ RANKS = [
     "shared.jobs",
     "shared.security",
     "shared.health",
+    "shared.http_api",
     "shared.log_services",
     "shared.config_checks",
     "shared.config_validator",
@@ -66,6 +70,7 @@ HEAVY = (
     "tiktoken",
     "pydantic",
     "imageio_ffmpeg",
+    "jwt",
     "azure.servicebus",
     "azure.data.tables",
     "azure.storage",

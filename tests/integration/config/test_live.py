@@ -59,7 +59,7 @@ def test_all_is_reached_by_one_call_for_each_deployment(env: dict[str, str], mod
     assert result.notes == (
         "blob storage: reached",
         "table storage: reached",
-        "Service Bus with 9 queues: reached",
+        "Service Bus with 10 queues: reached",
         "deployment gpt-4o-mini: reached",
         "deployment whisper: reached",
     )
@@ -83,7 +83,7 @@ def test_services_that_are_away_are_named(env: dict[str, str]) -> None:
     for finding in result.critical_errors:
         assert "Check the address" in finding.mend
         assert "a2V5" not in finding.text
-    assert "Service Bus with 9 queues: wrong" in result.notes
+    assert "Service Bus with 10 queues: wrong" in result.notes
 
 
 def test_a_queue_that_is_not_there(env: dict[str, str]) -> None:
@@ -101,7 +101,7 @@ def test_service_bus_that_refuses_the_identity(env: dict[str, str], monkeypatch:
     monkeypatch.setattr("azure.servicebus.aio.ServiceBusReceiver.peek_messages", refuse)
     found = _check(env).critical_errors
     assert {finding.settings for finding in found} == {("ServiceBusConnection",)}
-    assert len(found) == 9
+    assert len(found) == 10
     assert all("Azure Service Bus Data Receiver" in finding.mend for finding in found)
 
 

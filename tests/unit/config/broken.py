@@ -101,7 +101,9 @@ BROKEN = (
     Broken("a time span", {"AUDIO_FFMPEG_TIMEOUT_S": "00:05:00"}, "AUDIO_FFMPEG_TIMEOUT_S", "Set it to 300."),
     # out of range
     Broken("too many", {"SLUICE_MAX_ATTEMPTS": "500"}, "SLUICE_MAX_ATTEMPTS", "use the default, 5"),
-    Broken("no word of these", {"SLUICE_LOGS_LEVEL": "loud"}, "SLUICE_LOGS_LEVEL", "Correct or remove it."),
+    Broken(
+        "no word of these", {"SLUICE_LOGS_LEVEL": "loud"}, "SLUICE_LOGS_LEVEL", "Correct or remove it: lowest level"
+    ),
     Broken("no schedule", {"SLUICE_RETENTION_SCHEDULE": "at night"}, "SLUICE_RETENTION_SCHEDULE", "0 30 2 * * *"),
     Broken("no API version", {"AZURE_OPENAI_API_VERSION": "latest"}, "AZURE_OPENAI_API_VERSION", "Set it to v1"),
     Broken(
