@@ -158,6 +158,9 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
         assert secret not in shown
     _, shown = _run(monkeypatch, env, "show")
     assert "app-***" in shown
+    _, lines = _run(monkeypatch, {**env, "AZURE_OPENAI_API_KEY": "short"}, "show", "--json")
+    values = {row["name"]: row["value"] for row in map(json.loads, lines.splitlines())}
+    assert {values[setting.name] for setting in catalogue() if setting.secret} == {"***", None}
 
 
 def test_settings_that_are_not_set_are_shown_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
