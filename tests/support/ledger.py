@@ -71,19 +71,21 @@ async def settle_ledger(
     """
     deadline = time.monotonic() + timeout_s
     backend = await connect(Settings.from_env(env))
+    open_ids = list(job_ids)
     try:
         while True:
             ledger = Ledger(len(job_ids))
             try:
-                records = await _records(backend, kind, job_ids)
-                ended = [r for r in records if r.state.final and r.published_at]
-                if len(ended) == len(job_ids) or time.monotonic() > deadline:
+                ended = {r.job_id for r in await _records(backend, kind, open_ids) if r.state.final and r.published_at}
+                open_ids = [job_id for job_id in open_ids if job_id not in ended]
+                if not open_ids or time.monotonic() > deadline:
+                    records = await _records(backend, kind, job_ids)  # those seen earlier, too, as they are now
                     await _take_stock(backend, kind, job_ids, records, ledger, exclusive=exclusive)
                     return ledger
             except SluiceError:
                 if time.monotonic() > deadline:
                     raise
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.3)
     finally:
         await backend.close()
 
