@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +40,13 @@ class Site(System):
     def log(self) -> str:
         """All that the host has printed."""
         return (self.logs / "host.log").read_text(errors="replace")
+
+    @property
+    def last_of_log(self) -> str:
+        """Of what the host has printed the last 256 KB."""
+        with (self.logs / "host.log").open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - 262_144))
+            return log.read().decode(errors="replace")
 
     def jobs(self, count: int, *, app_id: str = "shop", prefix: str = "") -> list[str]:
         """Send jobs in batches. Returns their ids."""
