@@ -17,6 +17,7 @@ ACCOUNT = f"{STORAGE}__accountName"
 # Microsoft, "Storage account overview": 3 to 24 lower-case letters and digits; "devstoreaccount1" is Azurite's.
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _NAMESPACE = re.compile(r"[A-Za-z][A-Za-z0-9-]{4,48}[A-Za-z0-9](\.[A-Za-z0-9-]+){2,}")
+_KEY = re.compile(r"(?i)(?:AccountKey|SharedAccessKey|SharedAccessSignature)=")
 _PARTS_OF_STORAGE = ("AccountName", "DefaultEndpointsProtocol", "UseDevelopmentStorage", "BlobEndpoint")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -27,6 +28,7 @@ def connection_findings(given: Given) -> Iterator[Finding]:
     yield from _service_bus(given)
     yield from _both(given, STORAGE, (ACCOUNT, f"{STORAGE}__blobServiceUri", f"{STORAGE}__tableServiceUri"))
     yield from _both(given, BUS, (NAMESPACE,))
+    yield from _keys_in_azure(given)
     yield from _for_the_host(given, ACCOUNT, STORAGE)
     yield from _for_the_host(given, NAMESPACE, BUS)
     for name, value in given.env.items():
@@ -139,6 +141,21 @@ def _both(given: Given, text: str, others: tuple[str, ...]) -> Iterator[Finding]
             "a connection string and an address for a managed identity are set; the connection string counts.",
             f"Remove {text} to use the identity.",
         )
+
+
+def _keys_in_azure(given: Given) -> Iterator[Finding]:
+    if "WEBSITE_SITE_NAME" not in given.env:
+        return
+    for name, instead in ((STORAGE, ACCOUNT), (BUS, NAMESPACE)):
+        if _KEY.search(given.env.get(name, "")):
+            yield Finding(
+                Severity.WARNING,
+                Area.SERVICES,
+                (name, instead),
+                "a key is in the settings of an app in Azure, which has a managed identity: everybody who reads the "
+                "settings can use it.",
+                f"Remove {name}, set {instead}, and give the identity its roles (docs/deployment.md).",
+            )
 
 
 def _for_the_host(given: Given, name: str, text: str) -> Iterator[Finding]:

@@ -2,7 +2,10 @@
 
 import json
 import secrets
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from local.stack_parts import SERVICE_BUS_CONFIG
 from tests.e2e.conftest import ROOT
 from tests.support.azurite import Azurite
-from tests.support.host import functions_host
+from tests.support.host import RunningHost, functions_host
 from tests.support.model import ModelServer, model_server
 from tests.support.service_bus import ServiceBusEmulator, service_bus
 
@@ -59,20 +62,32 @@ def test_messages_wait_until_the_settings_are_mended(
                 sender.send_messages(ServiceBusMessage(b'{"text": "Fast and friendly."}', message_id=job_id))
             said = host.wait_for_line("message_waits_for_settings", 30.0)
             assert all(name in said for name in WRONG)
+            status, health = _ready(host)
+            assert status == 503
+            assert all(name in health["checks"]["configuration"][0]["output"] for name in WRONG)
             # It is under way, and so still in the queue.
             assert [message.message_id for message in _peek(client, "feedback-in")] == [job_id]
             host.process.kill()
 
         with _host(tmp_path / "mended", env) as host, client.get_queue_receiver("feedback-out") as results:
             assert set(host.functions) == everything, "wrong settings take no function out of the index"
+            assert _ready(host)[1]["checks"]["configuration"][0]["status"] == "pass"
             (result,) = results.receive_messages(1, max_wait_time=60)
             assert result.correlation_id == job_id or job_id in str(result.application_properties)
             assert json.loads(str(result))["status"] == "succeeded"
             results.complete_message(result)
 
 
-def _host(folder: Path, env: Mapping[str, str]) -> Any:
+def _host(folder: Path, env: Mapping[str, str]) -> AbstractContextManager[RunningHost]:
     return functions_host(ROOT, env, ["--durable", str(folder)])
+
+
+def _ready(host: RunningHost) -> tuple[int, Any]:
+    try:
+        with urllib.request.urlopen(f"{host.url}/api/health/ready", timeout=30) as answer:  # noqa: S310 - loopback
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
 
 
 def _peek(client: ServiceBusClient, queue: str) -> list[Any]:

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.main import app, main
+from cli.settings_source import find_settings
 from shared.config_catalogue import catalogue
 from tests.unit.config.broken import BROKEN, ROOT, SOUND, Broken
 
@@ -117,6 +119,32 @@ def test_a_file_that_the_host_refuses_is_a_finding(
     assert mend.lower() in f"{finding['problem']} {finding['mend']}".lower()
 
 
+def test_a_running_stack_wins_where_no_namespace_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It gives the app its settings, over those of the environment and the file."""
+    stack = SimpleNamespace(settings={**SOUND, "OPENAI_TOKEN_LIMIT_PER_MINUTE": "1000000"})
+    monkeypatch.setattr("cli.settings_source.running_stack", lambda _: stack)
+    given = {"OPENAI_TOKEN_LIMIT_PER_MINUTE": "5", "SLUICE_MAX_ATTEMPTS": "6"}
+
+    found = find_settings(tmp_path, given)
+    assert (found.values["OPENAI_TOKEN_LIMIT_PER_MINUTE"], found.values["SLUICE_MAX_ATTEMPTS"]) == ("1000000", "6")
+    assert found.sources["OPENAI_TOKEN_LIMIT_PER_MINUTE"] == "running stack"
+
+    cloud = find_settings(tmp_path, {**given, "SERVICE_BUS_NAMESPACE": "n.servicebus.windows.net"})
+    assert cloud.values["OPENAI_TOKEN_LIMIT_PER_MINUTE"] == "5"
+
+
+def test_other_commands_point_to_the_check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, value in {**SOUND, "SLUICE_MAX_ATTEMPTS": "many"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["sluice", "status"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "SLUICE_MAX_ATTEMPTS" in said
+    assert "`sluice config check`" in said
+
+
 def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "q7Vd03LmZt9PqR"
     env = {
@@ -130,6 +158,9 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
         assert secret not in shown
     _, shown = _run(monkeypatch, env, "show")
     assert "app-***" in shown
+    _, lines = _run(monkeypatch, {**env, "AZURE_OPENAI_API_KEY": "short"}, "show", "--json")
+    values = {row["name"]: row["value"] for row in map(json.loads, lines.splitlines())}
+    assert {values[setting.name] for setting in catalogue() if setting.secret} == {"***", None}
 
 
 def test_settings_that_are_not_set_are_shown_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:

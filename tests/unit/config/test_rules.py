@@ -182,6 +182,7 @@ def test_two_names_that_disagree() -> None:
             "SERVICE_BUS_NAMESPACE",
             "Set ServiceBusConnection__fullyQualifiedNamespace",
         ),
+        ({"WEBSITE_SITE_NAME": "a"}, "ServiceBusConnection", "set ServiceBusConnection__fullyQualifiedNamespace"),
         ({"AZURE_OPENAI_ENDPOINT": "https://m.openai.azure.com/openai/v1"}, "AZURE_OPENAI_ENDPOINT", "azure.com."),
         ({"REASONING_TOKEN_LIMIT_PER_MINUTE": "5000"}, "REASONING_TOKEN_LIMIT_PER_MINUTE", "REASONING_DEPLOYMENT_NAME"),
         ({"AZURE_OPENAI_DEPLOYMENT_NAME": "chat"}, "AZURE_OPENAI_BASE_MODEL", "such as gpt-4o-mini"),
