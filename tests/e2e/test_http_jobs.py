@@ -92,7 +92,7 @@ async def test_a_job_that_has_not_changed_is_not_sent(api: Api, unique: str) -> 
 
 
 async def test_a_failed_job_is_listed_and_runs_again_with_a_mended_body(system: System, api: Api, unique: str) -> None:
-    fault = {"kind": "content_filter", "match": {"contains": unique}, "count": None}
+    fault = {"kind": "content_filter", "on": "prompt", "match": {"contains": unique}, "count": None}
     fault_id = system.control("POST", "faults", fault)["ids"][0]
     _, job, _ = await api("POST", f"jobs/feedback?app={unique}", {"text": f"Spoilt {unique}"})
     assert (await api.ended(job["links"]["self"]))["error"]["code"] == "content_filtered"
@@ -112,7 +112,7 @@ async def test_a_failed_job_is_listed_and_runs_again_with_a_mended_body(system: 
 
 
 async def test_failures_run_again_together(system: System, api: Api, unique: str) -> None:
-    fault = {"kind": "content_filter", "match": {"contains": unique}, "count": None}
+    fault = {"kind": "content_filter", "on": "prompt", "match": {"contains": unique}, "count": None}
     fault_id = system.control("POST", "faults", fault)["ids"][0]
     batch = [{"id": f"{n}-{unique}", "body": {"text": f"Spoilt {unique}"}} for n in range(3)]
     status, taken, _ = await api("POST", f"jobs/feedback?app={unique}", batch)
