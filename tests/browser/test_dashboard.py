@@ -67,7 +67,7 @@ def test_nothing_serious_is_wrong_for_anybody(running: Stack, record_property: C
 def test_it_is_used_by_keyboard(running: Stack) -> None:
     *_, seen = look([{"do": "open", "url": address(running)}, {"do": "press", "keys": ["Tab", "Enter", *["Tab"] * 12]}])
     assert seen[0]["text"] == "Skip to the content"
-    assert any(one["tag"] == "BUTTON" and one["text"].startswith("Run comment-") for one in seen)
+    assert any(one["tag"] == "BUTTON" and one["text"].startswith("Run again: comment-") for one in seen)
 
 
 @pytest.mark.parametrize("scripts", [True, False])
