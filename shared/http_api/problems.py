@@ -44,7 +44,7 @@ def status_of(error: SluiceError) -> int:
 
 
 def status_of_class(error: type[SluiceError]) -> int:
-    """The same by its class. Where nothing else is known, what may succeed later is 503, what is wrong with a job 400."""
+    """The same by its class. Of what isn't known otherwise, what may succeed later is 503, a job's own mistake 400."""
     if issubclass(error, HttpError):
         return error.status
     if issubclass(error, TransientError):
