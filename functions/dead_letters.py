@@ -23,9 +23,9 @@ def _register(kind: str, queues: Queues) -> None:
         """A message that was not taken in is tried again, or becomes a failed job with its original body."""
         from functions.decode import dead_letter_reason, delivery, processed
         from functions.waking import wake_pump
-        from shared.bootstrap import services
+        from shared.bootstrap.start import services_for_message
 
-        found = await services()
+        found = await services_for_message()
         reason = dead_letter_reason(message)
         with processed(message, f"{queues.inbox}/{DEAD_LETTERS}") as span:
             lined_up = await found.intake.accept(kind, [delivery(message, span)], dead_letter=reason)
@@ -44,9 +44,9 @@ def _register(kind: str, queues: Queues) -> None:
         """A job whose run message was given up goes on, or ends as failed."""
         from functions.decode import dead_letter_reason, delivery, processed
         from functions.waking import wake_pump
-        from shared.bootstrap import services
+        from shared.bootstrap.start import services_for_message
 
-        found = await services()
+        found = await services_for_message()
         with processed(message, f"{queues.run}/{DEAD_LETTERS}") as span:
             lined_up = await found.failed_jobs.reconcile(kind, delivery(message, span), dead_letter_reason(message))
         if lined_up and kind not in found.jobs.kinds:

@@ -20,10 +20,10 @@ async def feedback_run(message: func.ServiceBusMessage, client: df.DurableOrches
     """Make one attempt of one feedback job."""
     from functions.decode import processed
     from functions.waking import tell_throttled, wake_pump
-    from shared.bootstrap import services
+    from shared.bootstrap.start import services_for_message
     from shared.messages import RunTicket
 
-    found = await services()
+    found = await services_for_message()
     with processed(message, feedback_queues().run):
         ran = await found.runner.run(RunTicket.decode(message.get_body()))
     if ran.throttled is not None:

@@ -3,21 +3,15 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Protocol
 
+from shared.config_reader import Reader
+from shared.config_setting import Form, shown
 from shared.errors import ConfigurationError
 
 EXPORTERS = ("azure", "otlp", "file", "console", "prometheus")
 SIGNALS = ("traces", "metrics", "logs")
 OFF = "off"
-
-
-class Reader(Protocol):
-    """Typed look-ups of settings."""
-
-    def text(self, *names: str) -> str | None: ...
-
-    def number(self, name: str, default: float, *, low: float, high: float) -> float: ...
+AREA = "Telemetry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +60,45 @@ def read_telemetry_settings(
     Raises:
         ConfigurationError: names the setting that is wrong.
     """
-    connection_string = reader.text("APPLICATIONINSIGHTS_CONNECTION_STRING")
+    reader = reader.of(AREA)
+    connection_string = reader.of("Platform").text(
+        "APPLICATIONINSIGHTS_CONNECTION_STRING",
+        form=Form.SECRET,
+        effect="Application Insights, for the host and for `SLUICE_TELEMETRY`",
+    )
     exporters = _exporters(reader, connection_string)
-    folder = reader.text("SLUICE_TELEMETRY_DIR")
+    folder = reader.path(
+        "SLUICE_TELEMETRY_DIR",
+        default_is="`sluice-telemetry` in the folder for temporary files",
+        effect="where the exporter `file` writes",
+    )
     return TelemetrySettings(
         exporters=exporters,
-        signals=_names(reader, "SLUICE_TELEMETRY_SIGNALS", SIGNALS) or SIGNALS,
-        sample_ratio=reader.number("SLUICE_TELEMETRY_SAMPLE_RATIO", 1.0, low=0, high=1),
-        interval_s=reader.number("SLUICE_TELEMETRY_INTERVAL_S", 60.0, low=0.1, high=3600),
-        folder=Path(folder) if folder else Path(gettempdir()) / "sluice-telemetry",
-        max_bytes=int(reader.number("SLUICE_TELEMETRY_MAX_BYTES", 50_000_000, low=10_000, high=1e12)),
+        signals=_names(
+            reader,
+            "SLUICE_TELEMETRY_SIGNALS",
+            ",".join(SIGNALS),
+            SIGNALS,
+            effect="what is sent. The local stack sets `traces`: log lines have files of their own",
+        ),
+        sample_ratio=reader.number(
+            "SLUICE_TELEMETRY_SAMPLE_RATIO",
+            1.0,
+            low=0,
+            high=1,
+            effect="share of traces that is recorded. In Azure `tracedShare` sets it for host and app",
+        ),
+        interval_s=reader.number(
+            "SLUICE_TELEMETRY_INTERVAL_S", 60.0, low=0.1, high=3600, effect="time between exports of metrics"
+        ),
+        folder=folder or Path(gettempdir()) / "sluice-telemetry",
+        max_bytes=reader.whole(
+            "SLUICE_TELEMETRY_MAX_BYTES",
+            50_000_000,
+            low=10_000,
+            high=1_000_000_000_000,
+            effect="most that the files of one signal take",
+        ),
         connection_string=connection_string,
         app=app,
         instance=instance,
@@ -85,10 +108,22 @@ def read_telemetry_settings(
 
 def _exporters(reader: Reader, connection_string: str | None) -> tuple[str, ...]:
     """As set, else those whose address is set, as the Functions host chooses its own."""
-    if (reader.text("SLUICE_TELEMETRY") or "").lower() == OFF:
+    named = _names(
+        reader,
+        "SLUICE_TELEMETRY",
+        "",
+        (*EXPORTERS, OFF),
+        default_is="`azure` or `otlp` where its address is set, else `off`",
+        effect="where traces, metrics and logs go: some of `azure`, `otlp`, `file`, `console`, `prometheus`; or `off`. "
+        "See [telemetry.md](telemetry.md)",
+    )
+    endpoint = reader.text(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        form=Form.ADDRESS,
+        effect="of an OpenTelemetry collector, such as `http://localhost:4318`. The host reads it, too",
+    )
+    if OFF in named:
         return ()
-    named = _names(reader, "SLUICE_TELEMETRY", EXPORTERS)
-    endpoint = reader.text("OTEL_EXPORTER_OTLP_ENDPOINT")
     if not named:
         return tuple(
             name for name, address in (("azure", connection_string), ("otlp", endpoint)) if address is not None
@@ -101,11 +136,12 @@ def _exporters(reader: Reader, connection_string: str | None) -> tuple[str, ...]
     return named
 
 
-def _names(reader: Reader, name: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    given = tuple(filter(None, (part.strip().lower() for part in (reader.text(name) or "").split(","))))
+def _names(
+    reader: Reader, name: str, default: str, known: tuple[str, ...], *, effect: str, default_is: str = ""
+) -> tuple[str, ...]:
+    given = tuple(part.lower() for part in reader.names(name, default, effect=effect, default_is=default_is))
     if unknown := [part for part in given if part not in known]:
-        off = " or off" if name == "SLUICE_TELEMETRY" else ""
         raise ConfigurationError(
-            f"The setting {name} must name some of {', '.join(known)}{off}, not {unknown[0]!r}.", field=name
+            f"The setting {name} must name some of {', '.join(known)}, not {shown(unknown[0])}.", field=name
         )
     return tuple(dict.fromkeys(given))

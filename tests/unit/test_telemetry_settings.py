@@ -50,11 +50,11 @@ def test_what_can_be_set() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("SLUICE_TELEMETRY", "file,jaeger", "azure, otlp, file, console, prometheus or off, not 'jaeger'"),
+        ("SLUICE_TELEMETRY", "file,jaeger", "azure, otlp, file, console, prometheus, off, not 'jaeger'"),
         ("SLUICE_TELEMETRY", "azure", "APPLICATIONINSIGHTS_CONNECTION_STRING is missing"),
         ("SLUICE_TELEMETRY_SIGNALS", "spans", "traces, metrics, logs, not 'spans'"),
         ("SLUICE_TELEMETRY_SAMPLE_RATIO", "10", "from 0 to 1"),
-        ("SLUICE_TELEMETRY_MAX_BYTES", "1", "from 10000"),
+        ("SLUICE_TELEMETRY_MAX_BYTES", "1", "from 10,000"),
     ],
 )
 def test_what_is_wrong_is_told(name: str, value: str, told: str) -> None:
