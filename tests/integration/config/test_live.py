@@ -1,6 +1,7 @@
 """`sluice config check --live`: what can't be reached is named, and limits are compared with the endpoint's."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,13 +78,39 @@ def test_services_that_are_away_are_named(env: dict[str, str]) -> None:
         "UseDevelopmentEmulator=true;",
         "AZURE_OPENAI_ENDPOINT": f"http://127.0.0.1:{port}",
     }
-    result = _check({**env, **away}, 3.0)
+    result = _check({**env, **away})
     assert {finding.settings[0] for finding in result.critical_errors} == set(away)
-    assert len(result.critical_errors) == 5  # blobs, tables, Service Bus, two deployments
+    assert len(result.critical_errors) == 4  # storage, Service Bus, two deployments
     for finding in result.critical_errors:
         assert "Check the address" in finding.mend
+        assert str(port) in finding.problem
         assert "a2V5" not in finding.text
     assert "Service Bus with 10 queues: wrong" in result.notes
+
+
+def test_names_that_nobody_knows(env: dict[str, str]) -> None:
+    names = {
+        "AzureWebJobsStorage": "",
+        "AzureWebJobsStorage__accountName": "sluicestore",
+        "ServiceBusConnection": "",
+        "ServiceBusConnection__fullyQualifiedNamespace": "sluice-bus.servicebus.invalid",
+        "AzureWebJobsStorage__blobServiceUri": "https://sluicestore.blob.invalid",
+        "AzureWebJobsStorage__tableServiceUri": "https://sluicestore.table.invalid",
+    }
+    found = _check({name: value for name, value in {**env, **names}.items() if value}).critical_errors
+    assert [finding.problem for finding in found] == [
+        "no machine is known by the name sluicestore.blob.invalid (DNS).",
+        "no machine is known by the name sluicestore.table.invalid (DNS).",
+        "no machine is known by the name sluice-bus.servicebus.invalid (DNS).",
+    ]
+
+
+def test_something_that_does_not_answer(env: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        finding = _check({**env, "AZURE_OPENAI_ENDPOINT": address}, 3.0).critical_errors[0]
+    assert finding.settings == ("AZURE_OPENAI_ENDPOINT",)
+    assert "within 3 s" in finding.problem
 
 
 def test_a_queue_that_is_not_there(env: dict[str, str]) -> None:
