@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from shared.config import Connection
 from shared.errors import MessagingError, TransientError
@@ -20,6 +21,8 @@ async def knock(address: str) -> None:
         TransientError: the host isn't known, or nothing listens there.
     """
     parts = urlsplit(address)
+    if parts.scheme in getproxies():
+        return  # the SDK goes another way
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     try:
         _, writer = await asyncio.open_connection(host, port)
