@@ -18,6 +18,8 @@ from tests.support.ledger import Ledger, settle_ledger
 from tests.support.stack import stack
 
 MAX_ATTEMPTS = 3
+WEBHOOK_PORT = 34_443
+"""Of a webhook on this machine, which is never called."""
 
 
 class System:
@@ -100,6 +102,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             "SLUICE_MAX_THROTTLES": "3",
             "AZURE_OPENAI_TIMEOUT_S": "3",
             "SLUICE_SWEEP_SCHEDULE": "*/3 * * * * *",  # finds replays from the command line
+            "SLUICE_WEBHOOK_HOSTS": f"localhost:{WEBHOOK_PORT}",
+            "SLUICE_WEBHOOK_SECRET": secrets.token_hex(32),
         },
     ) as running:
         yield System(running)
