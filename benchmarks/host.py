@@ -10,8 +10,12 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
@@ -36,35 +40,14 @@ def run(rounds: int, messages: int, *, as_json: bool) -> float:
     """Measure, print, and return the ratio of the medians (host over bare loop)."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        (root / "config.json").write_text(_CONFIG)
-        app = root / "app"
-        app.mkdir()
-        (app / "function_app.py").write_text(_APP)
-        (app / "host.json").write_text(_HOST_JSON)
-        emulator = ServerProcess(
-            "service bus",
-            [
-                sys.executable,
-                "-m",
-                "local.service_bus",
-                "--config",
-                root / "config.json",
-                "--data",
-                root,
-                "--port",
-                "0",
-            ],
-        )
-        connection_string = str(emulator.start()["connection_string"])
-        try:
+        app = write_app(root / "app", _APP)
+        with service_bus(root) as connection_string:
             rates: dict[str, list[float]] = {"bare receive loop": [], "host, no-op function": []}
             for _ in range(rounds):
-                asyncio.run(_fill(connection_string, messages))
+                asyncio.run(fill(connection_string, messages))
                 rates["bare receive loop"].append(messages / asyncio.run(_bare(connection_string, messages)))
-                asyncio.run(_fill(connection_string, messages))
-                rates["host, no-op function"].append(messages / _host(app, connection_string))
-        finally:
-            emulator.stop()
+                asyncio.run(fill(connection_string, messages))
+                rates["host, no-op function"].append(messages / drain_by_host(app, connection_string).seconds)
     rows = [Row(name, statistics.median(r), min(r), max(r), "messages/s") for name, r in rates.items()]
     ratio = rows[1].median / rows[0].median
     title = f"Throughput of {messages} messages of 100 bytes"
@@ -72,13 +55,44 @@ def run(rounds: int, messages: int, *, as_json: bool) -> float:
     return ratio
 
 
-async def _fill(connection_string: str, count: int) -> None:
+def write_app(folder: Path, code: str) -> Path:
+    """A Functions app of one file."""
+    folder.mkdir()
+    (folder / "function_app.py").write_text(code)
+    (folder / "host.json").write_text(_HOST_JSON)
+    return folder
+
+
+@contextmanager
+def service_bus(folder: Path) -> Iterator[str]:
+    """A Service Bus emulator with the one queue. Yields its connection string."""
+    config = folder / "config.json"
+    config.write_text(_CONFIG)
+    command = [sys.executable, "-m", "local.service_bus", "--config", config, "--data", folder, "--port", "0"]
+    emulator = ServerProcess("service bus", command)
+    try:
+        yield str(emulator.start()["connection_string"])
+    finally:
+        emulator.stop()
+
+
+async def fill(connection_string: str, count: int, properties: Callable[[], dict[str, str]] = dict) -> None:
+    """Put messages of 100 bytes on the queue.
+
+    Args:
+        properties: of each.
+    """
     async with (
         ServiceBusClient.from_connection_string(connection_string) as client,
         client.get_queue_sender(_QUEUE) as sender,
     ):
         for start in range(0, count, 500):
-            await sender.send_messages([ServiceBusMessage("x" * 100) for _ in range(min(500, count - start))])
+            await sender.send_messages(
+                [
+                    ServiceBusMessage("x" * 100, application_properties=dict(properties()))  # type: ignore[arg-type]
+                    for _ in range(min(500, count - start))
+                ]
+            )
 
 
 async def _bare(connection_string: str, count: int) -> float:
@@ -96,30 +110,56 @@ async def _bare(connection_string: str, count: int) -> float:
         return time.perf_counter() - start
 
 
-def _host(app: Path, connection_string: str) -> float:
-    """Seconds from the first message taken to the empty queue."""
-    env = {"ServiceBusConnection": connection_string, "FUNCTIONS_WORKER_RUNTIME": "python"}
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """How long it took to empty the queue.
+
+    Attributes:
+        seconds: from the first message taken to the empty queue.
+        cpu_s: processor time of the host and its workers in that time.
+    """
+
+    seconds: float
+    cpu_s: float
+
+
+def drain_by_host(
+    app: Path, connection_string: str, settings: Mapping[str, str] | None = None, *, warm_up: int = 0
+) -> Drained:
+    """Let the host empty the queue.
+
+    Args:
+        settings: of the app, besides.
+        warm_up: messages that aren't timed.
+    """
+    env = {"ServiceBusConnection": connection_string, "FUNCTIONS_WORKER_RUNTIME": "python", **(settings or {})}
     host = ServerProcess("host", [sys.executable, "-m", "local.host", app, "--port", "0"], env=env)
     host.launch()
     try:
-        return asyncio.run(_drained(connection_string))
+        return asyncio.run(_drained(connection_string, warm_up, psutil.Process(host.pid)))
     finally:
         host.stop()
 
 
-async def _drained(connection_string: str) -> float:
+async def _drained(connection_string: str, warm_up: int, host: psutil.Process) -> Drained:
     """Watch the queue by peeking: from the first lock to the last completion."""
     async with (
         ServiceBusClient.from_connection_string(connection_string) as client,
         client.get_queue_receiver(_QUEUE) as receiver,
     ):
-        first = (await receiver.peek_messages(1))[0].sequence_number
+        first = (await receiver.peek_messages(1))[0].sequence_number or 0
         deadline = time.perf_counter() + 300
-        while (left := await receiver.peek_messages(1)) and left[0].sequence_number == first:
+        while (left := await receiver.peek_messages(1)) and (left[0].sequence_number or 0) <= first + warm_up:
             if time.perf_counter() > deadline:
                 raise TimeoutError("the host took no message within 300 s")
             await asyncio.sleep(0.002)
-        start = time.perf_counter()
+        start, cpu_s = time.perf_counter(), _cpu_s(host)
         while await receiver.peek_messages(1):  # noqa: ASYNC110 - the other side is another process
             await asyncio.sleep(0.02)
-        return time.perf_counter() - start
+        return Drained(time.perf_counter() - start, _cpu_s(host) - cpu_s)
+
+
+def _cpu_s(host: psutil.Process) -> float:
+    """Of it and all that it has started and that still runs."""
+    times = [process.cpu_times() for process in (host, *host.children(recursive=True))]
+    return sum(one.user + one.system for one in times)

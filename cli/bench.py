@@ -53,6 +53,19 @@ def logs(
 
 
 @app.command()
+def telemetry(
+    rounds: Annotated[int, typer.Option(help="How often each side is measured.")] = 5,
+    messages: Annotated[int, typer.Option(help="Messages a round.")] = 5_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Messages a second through a no-op function with spans and metrics of each, against one without."""
+    from benchmarks.telemetry import run
+
+    run(rounds, messages, as_json=as_json)
+    raise typer.Exit(EXIT_OK)
+
+
+@app.command()
 def sentiment(
     reviews: Annotated[Path, typer.Argument(help="JSON Lines with text and mean_rating.")], as_json: JsonOption = False
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from cli.console import EXIT_INTERRUPTED, EXIT_UNREACHABLE, err
 from cli.logs import wait_for_jobs
 from cli.send import follow, new_run_name, send_file
-from cli.session import backend
+from cli.session import backend, traced
 from local.log_output import LogOutput
 from local.process import StartError
 from local.stack import Stack, end_on_signals
@@ -69,12 +69,13 @@ async def _through(settings: dict[str, str], files: Mapping[str, Path]) -> int:
     since = datetime.now(UTC)
     sent: dict[str, list[str]] = {}
     async with backend(settings) as system:
-        for kind, file in files.items():
-            run = f"demo-{new_run_name()}"
-            sent[kind], bad = await send_file(
-                system, kind, str(file), run=run, app_id="demo", priority="normal", print_ids=False
-            )
-            code = max(code, int(bad > 0))
+        with traced(system):
+            for kind, file in files.items():
+                run = f"demo-{new_run_name()}"
+                sent[kind], bad = await send_file(
+                    system, kind, str(file), run=run, app_id="demo", priority="normal", print_ids=False
+                )
+                code = max(code, int(bad > 0))
         for kind, ids in sent.items():
             code = max(code, await follow(system, kind, ids, timeout_s=_TIMEOUT_S, as_json=False))
         if all_ids := [job_id for ids in sent.values() for job_id in ids]:

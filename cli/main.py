@@ -15,10 +15,11 @@ from cli import demo as demo_module
 from cli import forget as forget_module
 from cli import send as send_module
 from cli import status as status_module
+from cli import trace as trace_module
 from cli import up as up_module
 from cli import watch as watch_module
 from cli.console import EXIT_HELP, EXIT_UNREACHABLE, EXIT_USAGE, err
-from cli.session import DATA_DIR, backend, settings_env
+from cli.session import DATA_DIR, backend, settings_env, traced
 from shared.bootstrap import Backend
 from shared.config import app_access, feedback_queues
 from shared.config_catalogue import by_name
@@ -111,16 +112,17 @@ def send(
     """Put jobs on their queue and print their ids. Bad lines are reported and left out."""
 
     async def action(system: Backend) -> int:
-        sent, bad = await send_module.send_file(
-            system,
-            kind,
-            file,
-            run=run,
-            app_id=app_id,
-            priority=priority,
-            print_ids=not (quiet or wait),
-            fields=_fields(field or []),
-        )
+        with traced(system):
+            sent, bad = await send_module.send_file(
+                system,
+                kind,
+                file,
+                run=run,
+                app_id=app_id,
+                priority=priority,
+                print_ids=not (quiet or wait),
+                fields=_fields(field or []),
+            )
         code = 1 if bad else 0
         if wait and sent:
             code = max(code, await send_module.follow(system, kind, sent, timeout_s=timeout, as_json=as_json))
@@ -160,6 +162,15 @@ def status(
 ) -> None:
     """Show whether it runs, how much waits in the queues, what failed, and how much of the quota is used."""
     _run(lambda system: status_module.status(system, as_json=as_json, watching=watching))
+
+
+@app.command()
+def trace(
+    job_id: Annotated[str, typer.Argument(help="Job id.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Draw what was done for a job, and how long each part took: queues, quota, steps, model calls."""
+    raise typer.Exit(asyncio.run(trace_module.trace(job_id, as_json=as_json)))
 
 
 @app.command()

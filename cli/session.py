@@ -1,14 +1,15 @@
 """Where the command line's settings come from, and its connection to the system."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from local.stack_state import running_stack
 from shared.bootstrap import Backend, connect
 from shared.config import Settings
 from shared.errors import ConfigurationError
+from shared.telemetry.start import start_telemetry, stop_telemetry
 
 DATA_DIR = Path(".sluice")
 CLOUD_NAMES = ("ServiceBusConnection", "ServiceBusConnection__fullyQualifiedNamespace", "SERVICE_BUS_NAMESPACE")
@@ -44,3 +45,13 @@ async def backend(env: Mapping[str, str] | None = None) -> AsyncIterator[Backend
         yield connected
     finally:
         await connected.close()
+
+
+@contextmanager
+def traced(system: Backend) -> Iterator[None]:
+    """Traces of the jobs that are sent within begin here, where telemetry is on."""
+    start_telemetry(system.settings.telemetry)
+    try:
+        yield
+    finally:
+        stop_telemetry()

@@ -25,6 +25,7 @@ class WaitingCall:
         kind, job_id: of the job that it is part of.
         tokens: what the endpoint will charge, as estimated.
         delay_s: to wait before it lines up.
+        traceparent: the trace that it belongs to.
     """
 
     deployment: str
@@ -34,6 +35,7 @@ class WaitingCall:
     app_id: str = ""
     priority: str = "normal"
     delay_s: float = 0.0
+    traceparent: str | None = None
 
 
 def booked_call(
@@ -69,6 +71,7 @@ def booked_call(
             "tokens": call.tokens,
             "app_id": call.app_id,
             "priority": call.priority,
+            "traceparent": call.traceparent,
         }
         yield context.call_activity("admission_enqueue", waiting)
         ticket = yield context.wait_for_external_event(event)

@@ -18,12 +18,14 @@ bp = df.Blueprint()
 @bp.durable_client_input(client_name="client")
 async def feedback_run(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
     """Make one attempt of one feedback job."""
+    from functions.decode import processed
     from functions.waking import tell_throttled, wake_pump
     from shared.bootstrap.start import services_for_message
     from shared.messages import RunTicket
 
     found = await services_for_message()
-    ran = await found.runner.run(RunTicket.decode(message.get_body()))
+    with processed(message, feedback_queues().run):
+        ran = await found.runner.run(RunTicket.decode(message.get_body()))
     if ran.throttled is not None:
         await tell_throttled(client, found.chat, *ran.throttled)
     if ran.waits:

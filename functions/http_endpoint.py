@@ -51,15 +51,23 @@ async def _handle(
 ) -> func.HttpResponse:
     from shared.bootstrap.http import pipeline
     from shared.http_api.messages import Request
+    from shared.telemetry.http import answered, answering
+    from shared.telemetry.start import start_telemetry
 
-    request = Request(
-        method=req.method.upper(),
-        url=req.url,
-        params=dict(req.route_params),
-        query=dict(req.params),
-        headers={name.lower(): value for name, value in req.headers.items()},
-        body=req.get_body(),
-    )
-    response = await pipeline().handle(what, request, answer, client)
-    headers = {"Content-Type": response.content_type, **response.headers}
-    return func.HttpResponse(response.body, status_code=response.status, headers=headers)
+    start_telemetry()
+    headers = {name.lower(): value for name, value in req.headers.items()}
+    with answering(req.method.upper(), f"/api/{what.route}", headers.get("traceparent")) as span:
+        if span.traceparent is not None:
+            headers["traceparent"] = span.traceparent
+        request = Request(
+            method=req.method.upper(),
+            url=req.url,
+            params=dict(req.route_params),
+            query=dict(req.params),
+            headers=headers,
+            body=req.get_body(),
+        )
+        response = await pipeline().handle(what, request, answer, client)
+        answered(span, response.status)
+    sent = {"Content-Type": response.content_type, **response.headers}
+    return func.HttpResponse(response.body, status_code=response.status, headers=sent)

@@ -24,12 +24,14 @@ def _register(kind: str, queues: Queues) -> None:
     @bp.durable_client_input(client_name="client")
     async def intake(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
         """Store a job and, if it is valid, line it up."""
-        from functions.decode import delivery
+        from functions.decode import delivery, processed
         from functions.waking import wake_pump
         from shared.bootstrap.start import services_for_message
 
         found = await services_for_message()
-        if await found.intake.accept(kind, [delivery(message)]) and kind not in found.jobs.kinds:
+        with processed(message, queues.inbox) as span:
+            lined_up = await found.intake.accept(kind, [delivery(message, span)])
+        if lined_up and kind not in found.jobs.kinds:
             await wake_pump(client, found.chat)
 
 

@@ -54,7 +54,9 @@ if _SETTINGS.on:
         """Check one log file and note what is in it. Events come twice and in any order."""
         from shared.log_services import log_services
         from shared.telemetry.events import log_event
+        from shared.telemetry.start import start_telemetry
 
+        start_telemetry()
         with not_shipped():
             name = (blob.name or "").partition("/")[2]
             # The annotation's class doesn't have what the worker's object has.
@@ -72,8 +74,10 @@ if _SETTINGS.on:
 
         from shared.log_services import log_services, start_log_shipping
         from shared.telemetry.logger import log_operation_metrics
+        from shared.telemetry.start import start_telemetry
 
         start_log_shipping()
+        start_telemetry()
         began_s = time.monotonic()
         done = await log_services().sweep.run()
         with not_shipped():

@@ -18,9 +18,12 @@ bp = df.Blueprint()
 @bp.durable_client_input(client_name="client")
 async def reasoning_run(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
     """Start the orchestration of one reasoning job."""
+    from functions.decode import processed
     from functions.steps import start_steps
     from shared.bootstrap.start import services_for_message
     from shared.messages import RunTicket
 
-    if (record := await (await services_for_message()).jobs.begin(RunTicket.decode(message.get_body()))) is not None:
-        await start_steps(client, record)
+    found = await services_for_message()
+    with processed(message, reasoning_queues().run):
+        if (record := await found.jobs.begin(RunTicket.decode(message.get_body()))) is not None:
+            await start_steps(client, record)

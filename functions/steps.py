@@ -65,6 +65,7 @@ def _round(context: df.DurableOrchestrationContext, job: dict[str, Any], found: 
     tasks: dict[Any, str] = {}
     for step in found["steps"]:
         order = {**job, "step": step, "app_id": found["app_id"], "priority": found["priority"]}
+        order["traceparent"] = found.get("traceparent")  # a round of an earlier version has none
         tasks[context.call_sub_orchestrator("job_step", order)] = step["title"]
     while tasks:
         context.set_custom_status(progress(behind, total, next(iter(tasks.values()))))
@@ -94,6 +95,7 @@ def job_step(context: df.DurableOrchestrationContext) -> Generator[Any, Any]:
             app_id=order["app_id"],
             priority=order["priority"],
             delay_s=tried["delay_s"],
+            traceparent=order.get("traceparent"),
         )
         try:
             answer = yield from booked_call(context, "job_step_call", {**order, "tried": tried}, call)

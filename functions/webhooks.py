@@ -17,7 +17,11 @@ bp = df.Blueprint()
 )
 async def webhook_deliver(message: func.ServiceBusMessage) -> None:
     """Tell one outcome to the address that its submission named."""
+    from functions.decode import processed
     from shared.bootstrap.http import apis
     from shared.jobs.webhook_ticket import WebhookTicket
+    from shared.telemetry.start import start_telemetry
 
-    await (await apis()).webhooks.deliver(WebhookTicket.decode(message.get_body()))
+    start_telemetry()
+    with processed(message, webhook_queue()):
+        await (await apis()).webhooks.deliver(WebhookTicket.decode(message.get_body()))

@@ -133,8 +133,8 @@ resource metricAlert 'Microsoft.Insights/metricAlerts@2018-03-01' = [for rule in
   }
 }]
 
-// The events that these look for are log lines of shared/telemetry/events.py: `name field=value ...`. Sampling keeps
-// some lines for many: itemCount says for how many. Tables have the names that Application Insights gives them, not those
+// The events that these look for are log lines of shared/telemetry/events.py: `name field=value ...`. Where some
+// lines were kept for many, itemCount says for how many. Tables have the names that Application Insights gives them, not those
 // of the workspace, which may hold other apps' lines, too.
 var logRules = [
   {

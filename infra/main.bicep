@@ -106,6 +106,9 @@ param durableBackend string = 'AzureStorage'
 @maxValue(3650)
 param retentionDays int = 30
 
+@description('The share of traces that is recorded, 0 to 1, by the host and by the app. Metrics and logs are kept whole.')
+param tracedShare string = profile == 'prod' ? '0.1' : '1'
+
 @description('Any other setting of docs/configuration.md, by name.')
 param extraSettings object = {}
 
@@ -341,6 +344,12 @@ var always = {
   ServiceBusConnection__clientId: identity.outputs.clientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.connectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.outputs.clientId};Authorization=AAD'
+  // The worker sends its own telemetry, and the host none on its behalf (docs/telemetry.md).
+  PYTHON_ENABLE_OPENTELEMETRY: 'true'
+  SLUICE_TELEMETRY: 'azure'
+  SLUICE_TELEMETRY_SAMPLE_RATIO: tracedShare
+  OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
+  OTEL_TRACES_SAMPLER_ARG: tracedShare
   AZURE_OPENAI_ENDPOINT: openAi.outputs.endpoint
   AZURE_OPENAI_API_VERSION: openAiApiVersion
   AZURE_OPENAI_DEPLOYMENT_NAME: deploymentNames.chat

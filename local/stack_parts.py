@@ -1,5 +1,6 @@
 """The four parts of the local stack: how each is started, and the settings by which others use it."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ SERVICE_BUS_CONFIG = PROJECT / "local" / "service_bus" / "config.json"
 DEPLOYMENT = "gpt-4o-mini"
 TRANSCRIPTION_DEPLOYMENT = "whisper"
 """What the local model's deployments are called; it answers by any name."""
+
+_TELEMETRY = ("SLUICE_TELEMETRY", "SLUICE_TELEMETRY_SIGNALS", "SLUICE_TELEMETRY_DIR")
 
 AZURITE, SERVICE_BUS, MODEL, HOST = "azurite", "service_bus", "model", "host"
 
@@ -71,19 +74,28 @@ def model(arguments: Sequence[str], env: Mapping[str, str]) -> PartSpec:
 
 def host(data: Path, app: Path, port: int, arguments: Sequence[str], env: Mapping[str, str]) -> PartSpec:
     durable = ("--durable", data / "durable")
+    host_env = {
+        "FUNCTIONS_WORKER_RUNTIME": "python",
+        # The app's logs of this stack alone; after a second without a line they are on their way.
+        "SLUICE_LOGS_DIR": str(data / "app-logs"),
+        "SLUICE_LOGS_QUIET_S": "1",
+        "SLUICE_TELEMETRY": os.environ.get("SLUICE_TELEMETRY") or "file,prometheus",
+        # Log lines have files of their own, and metrics are at /api/metrics.
+        "SLUICE_TELEMETRY_SIGNALS": os.environ.get("SLUICE_TELEMETRY_SIGNALS") or "traces",
+        "SLUICE_TELEMETRY_DIR": str(data / "telemetry"),
+        **env,
+    }
     return PartSpec(
         name=HOST,
         command=lambda ports: _module("local.host", app, "--port", str(ports["port"]), *durable, *arguments),
         usual_ports={"port": port},
-        settings=lambda info: {"SLUICE_URL": f"http://127.0.0.1:{info['port']}"},
-        needs_others=True,
-        env={
-            "FUNCTIONS_WORKER_RUNTIME": "python",
-            # The app's logs of this stack alone; after a second without a line they are on their way.
-            "SLUICE_LOGS_DIR": str(data / "app-logs"),
-            "SLUICE_LOGS_QUIET_S": "1",
-            **env,
+        settings=lambda info: {
+            "SLUICE_URL": f"http://127.0.0.1:{info['port']}",
+            # Those who send jobs write their spans to the same files.
+            **{name: host_env[name] for name in _TELEMETRY},
         },
+        needs_others=True,
+        env=host_env,
         start_timeout_s=120.0,
         stop_grace_s=45.0,  # its functions get 30 s of them
     )

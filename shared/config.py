@@ -35,6 +35,7 @@ from shared.config_reader import Connection as Connection
 from shared.config_reader import Reader
 from shared.config_setting import Form
 from shared.log_settings import LogSettings, LogTriggers, log_triggers_of, read_log_settings, secret_values
+from shared.telemetry_settings import TelemetrySettings, read_telemetry_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Settings:
     summary_profile: Path | None
     reasoning_limits: ReasoningSettings
     logs: LogSettings
+    telemetry: TelemetrySettings
     feedback_profile: Path | None
     max_text_chars: int
     max_body_bytes: int
@@ -122,6 +124,7 @@ class Settings:
                 effect="YAML file with categories, hashtags, output schema and prompt; `sluice profile check FILE`",
             ),
             logs=log_settings(env),
+            telemetry=telemetry_settings(env),
             max_text_chars=feedback.whole(
                 "FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000, effect="longest feedback text"
             ),
@@ -249,6 +252,12 @@ def log_settings(env: Mapping[str, str] | None = None) -> LogSettings:
     """How logs are written and shipped. Raises ConfigurationError."""
     found = os.environ if env is None else env
     return read_log_settings(Reader(found), socket.gethostname(), secret_values(found))
+
+
+def telemetry_settings(env: Mapping[str, str] | None = None) -> TelemetrySettings:
+    """What is traced and measured, and where it goes. Raises ConfigurationError."""
+    logs = log_settings(env)
+    return read_telemetry_settings(_reader(env), logs.app, logs.machine, logs.secrets)
 
 
 def log_triggers(env: Mapping[str, str] | None = None) -> LogTriggers:

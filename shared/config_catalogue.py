@@ -23,6 +23,18 @@ ELSEWHERE = (
         effect="read by the Azure SDK: client id of the identity that model endpoints are called with",
     ),
     Setting(
+        "PYTHON_ENABLE_OPENTELEMETRY",
+        area=_PLATFORM,
+        effect="read by Microsoft's worker: `true` where host.json sets `telemetryMode`; see [telemetry.md](telemetry.md)",
+    ),
+    Setting("OTEL_TRACES_SAMPLER", area=_PLATFORM, effect="read by the host: how it samples traces"),
+    Setting("OTEL_TRACES_SAMPLER_ARG", area=_PLATFORM, effect="read by the host: the share of traces that it records"),
+    Setting(
+        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+        area=_PLATFORM,
+        effect="read by the host and by the exporter `azure`: the identity that telemetry is sent with",
+    ),
+    Setting(
         "SLUICE_MODEL_GGUF",
         area=_LOCAL_MODEL,
         form=Form.PATH,
@@ -64,6 +76,7 @@ AREAS = (
     "Audio",
     "Retention",
     "Logs",
+    "Telemetry",
     "The `sluice` command",
     "Local model server",
     _PLATFORM,

@@ -69,11 +69,17 @@ class Envelope:
             app_id=text("app_id"),
             priority=Priority(priority) if priority in set(Priority) else Priority.NORMAL,
             run_id=text("run_id"),
-            traceparent=text("traceparent") or text("Diagnostic-Id"),
+            traceparent=cls.traceparent_of(properties),
             claim_check=text("claim_check"),
             claim_check_sha256=text("claim_check_sha256"),
             webhook=text("webhook", _LONGEST_URL_CHARS),
         )
+
+    @staticmethod
+    def traceparent_of(properties: Mapping[str, object]) -> str | None:
+        """The trace context that a message carries, under either of the names that Azure's SDKs use."""
+        found = properties.get("traceparent") or properties.get("Diagnostic-Id")
+        return str(found)[:512] if found else None
 
     def properties(self) -> dict[str, str | int | None]:
         """The application properties that `from_message` reads this from."""

@@ -27,6 +27,7 @@ from shared.model.azure_openai import AzureOpenAIService
 from shared.quota.admission import Admission
 from shared.resilience.retry import RetryPolicy
 from shared.storage.server_clock import ServerClock
+from shared.telemetry.start import start_telemetry
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ async def services() -> Services:
     """
     global _building
     start_log_shipping()
+    start_telemetry()
     if _building is None or (_building.done() and (_building.cancelled() or _building.exception())):
         _building = asyncio.ensure_future(build(Settings.from_env()))
     return await asyncio.shield(_building)

@@ -12,6 +12,7 @@ from shared.messaging.sender import ServiceBusMessageSender
 from shared.storage.azure import blob_service
 from shared.storage.blob_facts import AzureBlobLookup
 from shared.telemetry.events import quiet_libraries
+from shared.telemetry.start import start_telemetry
 
 
 @cache
@@ -23,6 +24,7 @@ def audio_drops() -> AudioDrops:
     """
     quiet_libraries()
     start_log_shipping()
+    start_telemetry()
     # No other settings: a wrong one would use up the event's five tries, after which the file is forgotten.
     blobs, _ = storage_connections()
     sender = ServiceBusMessageSender(service_bus_connection())

@@ -246,6 +246,15 @@ STATUS = Endpoint(
     answers={200: "Status"},
     durable=True,
 )
+METRICS = Endpoint(
+    name="metrics",
+    method="GET",
+    route="metrics",
+    permission="status:read",
+    summary="For Prometheus: jobs by state, calls that wait, and the metrics of the process that answers",
+    tag="status",
+    answers={200: "Metrics"},
+)
 DASHBOARD = Endpoint(
     name="dashboard",
     method="GET",

@@ -64,11 +64,13 @@ class Trail:
         correlation_id: the caller's, or one of our own.
         trace_id: of the trace that the request is part of (W3C Trace Context).
         job_id: that the request is about, where its address names one.
+        parent: the context that the request was given (a traceparent); None for none.
     """
 
     correlation_id: str
     trace_id: str
     job_id: str | None = None
+    parent: str | None = None
 
     @classmethod
     def of(cls, headers: Mapping[str, str], params: Mapping[str, str] | None = None) -> "Trail":
@@ -78,12 +80,17 @@ class Trail:
         correlation_id = given if _CORRELATION_ID.fullmatch(given) else uuid.uuid4().hex
         trace = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
         named = job_id[:_JOB_ID_LIMIT_CHARS] if job_id.isprintable() else ""
-        return cls(correlation_id, trace[1] if trace else secrets.token_hex(16), named or None)
+        return cls(
+            correlation_id,
+            trace[1] if trace else secrets.token_hex(16),
+            named or None,
+            trace[0] if trace else None,
+        )
 
     @property
     def traceparent(self) -> str:
-        """A new span of the trace."""
-        return f"00-{self.trace_id}-{secrets.token_hex(8)}-01"
+        """The context in which the jobs of this request go on."""
+        return self.parent or f"00-{self.trace_id}-{secrets.token_hex(8)}-01"
 
 
 @dataclass(frozen=True, slots=True)

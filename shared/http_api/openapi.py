@@ -126,8 +126,8 @@ def _response(status: int, answer: str) -> dict[str, Any]:
 def _answer_schema(answer: str) -> dict[str, Any]:
     if answer == "Accepted":
         return {"anyOf": [_ref("Job"), _ref("AcceptedBatch")]}
-    if answer in ("HTML", "OpenAPI"):
-        return {"type": "string"} if answer == "HTML" else {"type": "object"}
+    if answer in ("HTML", "Metrics", "OpenAPI"):
+        return {"type": "object"} if answer == "OpenAPI" else {"type": "string"}
     return _ref(answer)
 
 

@@ -15,6 +15,8 @@ from shared.storage.blob_facts import BlobFacts, BlobLookup
 from shared.telemetry.events import log_event
 
 _UNFINISHED_ENDINGS = (".tmp", ".part", ".crdownload")
+_PASSED_ON = ("app_id", "priority", "traceparent")
+"""Labels of a blob that its message carries as they are."""
 _READABLE_LIMIT_CHARS = 60  # with the rest far below the 128 characters that Service Bus allows a message id
 
 logger = logging.getLogger(__name__)
@@ -94,7 +96,7 @@ def job_of(blob: BlobFacts) -> OutgoingMessage:
         message_id=job_id(blob),
         body=to_json(body),
         correlation_id=blob.name,
-        properties={"source": "blob", "app_id": _label(blob, "app_id"), "priority": _label(blob, "priority")},
+        properties={"source": "blob", **{name: _label(blob, name) for name in _PASSED_ON}},
     )
 
 

@@ -15,8 +15,10 @@ from shared.jobs.audio_request import AudioRequest
 from shared.jobs.steps import StepJob
 from shared.storage.audio_files import AudioFiles
 from shared.storage.payloads import BlobStore
+from shared.telemetry.tracing import trace
 
 
+@trace("prepare recording")
 async def prepare_audio(
     job: StepJob, *, files: AudioFiles, chunks: BlobStore, ffmpeg: Path, limits: AudioLimits, root: Path | None = None
 ) -> dict[str, Any]:

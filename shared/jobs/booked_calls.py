@@ -15,6 +15,7 @@ from shared.quota.delivery import Call, Missed, Ticket, Wait, decide_run
 from shared.quota.freeze import Freeze
 from shared.storage.server_clock import ServerClock
 from shared.telemetry.events import log_event
+from shared.telemetry.metrics import increment_counter
 
 _NO_FREEZE = Freeze()
 
@@ -127,6 +128,7 @@ class BookedCall:
     async def missed(self, reason: str) -> None:
         """Give the booking back: no call was made."""
         log_event(logger, "booking_missed", job_id=self._ticket.job_id, kind=self._ticket.kind, reason=reason)
+        increment_counter("sluice.calls.missed", tags={"sluice.job.kind": self._ticket.kind, "reason": reason})
         await self._put(replace(self._report, missed_s=self._clock.now_s() if reason == "late" else None))
 
     async def ended(self, model: MeteredModelClient, error: SluiceError | None = None) -> None:
@@ -141,6 +143,7 @@ class BookedCall:
         ticket = self._ticket
         if isinstance(error, RateLimitedError):
             freeze = await self._reports.throttled(ticket.epoch, error.retry_after_s, self._clock.now_s())
+            increment_counter("sluice.calls.throttled", tags={"sluice.job.kind": ticket.kind})
             log_event(logger, "throttled", level=logging.WARNING, job_id=ticket.job_id, epoch=freeze.epoch)
         if self._first is None:
             if ticket.start_s:  # the run ended before any call was made

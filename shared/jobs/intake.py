@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.errors import AbandonedJobError, PermanentError, SluiceError
+from shared.jobs.job_telemetry import job_accepted
 from shared.jobs.kinds import Kind
 from shared.jobs.lifecycle import TOO_MANY_DELIVERIES, Publish, Requeue, on_duplicate
 from shared.jobs.lines import Line
@@ -152,6 +153,7 @@ class Intake:
             app_id=stored.app_id,
             reason=stored.error_code,
         )
+        job_accepted(stored)
         if error is not None:
             await self._publisher.publish(stored)
         return _TakenIn(stored, waits=error is None)

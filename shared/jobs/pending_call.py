@@ -55,6 +55,7 @@ class PendingCall:
         app_id: str,
         priority: str,
         at_s: float,
+        traceparent: str | None = None,
     ) -> "PendingCall":
         """A call of an orchestration. `event` is unique, so that it names the row."""
         rank, due_ms = _RANKS[Priority(priority)], int(at_s * 1000)
@@ -69,6 +70,7 @@ class PendingCall:
             priority=Priority(priority),
             tokens=max(1, tokens),
             due_ms=due_ms,
+            traceparent=traceparent,
             instance=instance,
             event=event,
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from shared.errors import ConflictError, SluiceError, UnknownQueueError
+from shared.jobs.job_telemetry import job_ended
 from shared.jobs.kinds import Kind
 from shared.jobs.lifecycle import failure_text
 from shared.jobs.record import JobRecord, JobState
@@ -61,9 +62,17 @@ class Publisher:
         ended = await self._with_outcome(record, JobState.CANCELLED, error=failure, model=None)
         return ended.changed(ended.updated_at, error_code=failure.code, error_message=failure.message)
 
-    async def end(self, record: JobRecord) -> None:
-        """Write a final record unless another run was first, then publish whichever outcome is stored."""
-        await self.publish(await self._write_outcome(record))
+    async def end(self, record: JobRecord) -> bool:
+        """Write a final record unless another run was first, then publish whichever outcome is stored.
+
+        Returns:
+            Whether this record was written.
+        """
+        stored, written = await self._write_outcome(record)
+        if written:
+            job_ended(stored)
+        await self.publish(stored)
+        return written
 
     async def publish(self, record: JobRecord) -> None:
         """Send a stored outcome to `reply_to` or the out queue, and mark it published.
@@ -113,16 +122,16 @@ class Publisher:
         payload = await self._payloads.keep(f"{record.blob_prefix}/outcome", text.encode())
         return record.changed(now, state=state, outcome=payload, not_before=None)
 
-    async def _write_outcome(self, record: JobRecord) -> JobRecord:
-        """One outcome wins: the first that is written."""
+    async def _write_outcome(self, record: JobRecord) -> tuple[JobRecord, bool]:
+        """One outcome wins: the first that is written. Returns the winner, and whether it is this one."""
         for _ in range(_CONFLICT_LIMIT):
             try:
-                return await self._store.update(record)
+                return await self._store.update(record), True
             except ConflictError:
                 current = await self._store.get(record.kind, record.job_id)
                 if current is None or current.state.final:
                     log_event(logger, "outcome_dropped", job_id=record.job_id, kind=record.kind)
-                    return current or record.changed(record.updated_at, outcome=None)
+                    return current or record.changed(record.updated_at, outcome=None), False
                 record = record.changed(
                     record.updated_at, etag=current.etag, booking=max(record.booking, current.booking)
                 )

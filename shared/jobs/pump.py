@@ -12,6 +12,7 @@ from typing import Any
 
 from shared.jobs.call_reports import CallReport, CallReports
 from shared.jobs.faults import LimitLoweredError
+from shared.jobs.job_telemetry import call_admitted
 from shared.jobs.kinds import Kind
 from shared.jobs.pending import PendingQueue, PendingTable
 from shared.jobs.pending_call import PendingCall
@@ -24,6 +25,8 @@ from shared.quota.admission import MAX_HEARD, Admission, Heard, Placement, Plan
 from shared.quota.fair_queue import PendingJob, Queue
 from shared.storage.server_clock import ServerClock
 from shared.telemetry.events import log_event
+from shared.telemetry.metrics import set_gauge, time_it
+from shared.telemetry.tracing import Span, Tags, get_tracer
 
 READ_LIMIT = 600
 """Heads read of each queue: as many as one plan may hold."""
@@ -36,6 +39,7 @@ _MOST_RETOLD = 20
 type Notify = Callable[[str, str, dict[str, Any]], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
+_tracer = get_tracer(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Pump:
         """Whether any call waits."""
         return bool(await self._parts.pending.count(self._deployment, 1))
 
+    @time_it("sluice.pump.duration", {"half": "plan"})
     async def plan(self) -> dict[str, Any]:
         """Begin a cycle.
 
@@ -113,6 +118,7 @@ class Pump:
             "next_due_s": min(due) / 1000 if due else None,
         }
 
+    @time_it("sluice.pump.duration", {"half": "send"})
     async def send(self, planned: dict[str, Any], answer: dict[str, Any] | None, notify: Notify) -> float | None:
         """End a cycle: send the messages of what was booked, and forget what was told.
 
@@ -141,7 +147,12 @@ class Pump:
             # Bookings that lower limits or a learnt bias leave no room for are void, without any 429.
             await parts.reports.adopt(end.freeze)
         calls = await parts.pending.get(self._deployment, [p.job.id for p in end.placements] + _ids(end.oversized))
-        await self._send(end.placements, calls, notify)
+        if end.placements:
+            # A span of its own, which those of the jobs have links to: it is one for many.
+            tags: Tags = {"gen_ai.request.model": self._deployment, "sluice.pump.booked": len(end.placements)}
+            with _tracer.start_span(f"pump {self._deployment}", tags=tags) as cycle:
+                await self._send(end.placements, calls, notify, cycle)
+        set_gauge("sluice.calls.oldest_age", planned.get("oldest_s") or 0.0, {"gen_ai.request.model": self._deployment})
         for job in end.oversized:
             if (call := calls.get(job.id)) is not None:
                 await self._refuse(call, notify)
@@ -175,12 +186,16 @@ class Pump:
             return _SHORTEST_PAUSE_S
         return None if next_due_s is None else min(_MAX_REST_S, max(_SHORTEST_PAUSE_S, next_due_s - now_s))
 
-    async def _send(self, placements: Sequence[Placement], calls: Mapping[str, PendingCall], notify: Notify) -> None:
+    async def _send(
+        self, placements: Sequence[Placement], calls: Mapping[str, PendingCall], notify: Notify, cycle: Span
+    ) -> None:
         by_queue: dict[str, list[Any]] = {}
+        sent: list[tuple[PendingCall, float]] = []
         for placement in placements:
             call = calls.get(placement.job.id)
             if call is None:  # sent before a crash of this step
                 continue
+            sent.append((call, placement.start_s))
             booking = (placement.start_s, placement.tolerance_s, placement.epoch)
             if call.instance is not None and call.event is not None:
                 # At once: the orchestration sleeps until its start on a timer of its own.
@@ -190,6 +205,9 @@ class Pump:
             by_queue.setdefault(self._parts.kinds[call.kind].queues.run, []).append(message)
         for queue, messages in by_queue.items():
             await self._parts.sender.send(queue, messages)
+        now_s = self._parts.clock.now_s()
+        for call, start_s in sent:
+            call_admitted(self._deployment, call, start_s, now_s, cycle)
 
     async def _refuse(self, call: PendingCall, notify: Notify) -> None:
         """A call that became larger than the quota, as the limits were lowered."""

@@ -16,6 +16,7 @@ from shared.errors import (
 )
 from shared.jobs.booked_calls import BookedCall, BookedCalls
 from shared.jobs.faults import internal_error
+from shared.jobs.job_telemetry import job_retried
 from shared.jobs.kinds import Draft, JobKind
 from shared.jobs.lifecycle import Begin, Fail, Ignore, Publish, Requeue, on_error, on_missed, on_ticket
 from shared.jobs.publisher import Publisher
@@ -159,6 +160,7 @@ class JobRunner:
                 attempt=record.attempt,
                 reason=error.code,
             )
+            job_retried(record.kind, error.code)
             try:
                 return await self._requeue(decision)
             except ConflictError:

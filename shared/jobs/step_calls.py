@@ -9,6 +9,7 @@ from typing import Any
 from shared.errors import BookingMissedError, InvalidOutputError, RateLimitedError, SluiceError, StorageError
 from shared.jobs.deployments import Deployment
 from shared.jobs.faults import internal_error
+from shared.jobs.job_telemetry import activity, job_retried
 from shared.jobs.kinds import Draft
 from shared.jobs.record import JobRecord
 from shared.jobs.step_outputs import StepOutputs, StepRecord
@@ -84,7 +85,13 @@ class StepCalls:
         if record is None or kept.output is not None:
             await deployment.calls.of(ticket).missed("not_needed")
             return StepCalled()
-        made = _Made(kept)
+        with activity("job_step_call", record, name=order.step.name, attempt=order.tried.attempt):
+            return await self._call(record, order, ticket, deployment, _Made(kept))
+
+    async def _call(
+        self, record: JobRecord, order: StepOrder, ticket: RunTicket, deployment: Deployment, made: "_Made"
+    ) -> StepCalled:
+        kind, kept = self._parts.kinds[order.kind], made.before
         error: SluiceError
         try:
             job = await self._jobs.job(record)
@@ -135,6 +142,7 @@ class StepCalls:
         if again is None:
             await self._jobs.fail(record, error)
         else:
+            job_retried(order.kind, error.code)
             log_event(
                 logger,
                 "step_repeated",

@@ -13,6 +13,7 @@ from typing import Any
 from shared.errors import ConflictError, SluiceError, StorageError, TransientError
 from shared.jobs.deployments import Deployment, deployment_of
 from shared.jobs.faults import internal_error
+from shared.jobs.job_telemetry import activity, moved_on, orchestration_ended, orchestration_traceparent
 from shared.jobs.lifecycle import Begin, Fail, Ignore, Publish, Requeue, on_error, on_ticket
 from shared.jobs.lines import Line
 from shared.jobs.publisher import Publisher
@@ -70,7 +71,7 @@ class StepwiseJobs:
             try:
                 match decision:
                     case Begin(record):
-                        return await self._prepare(await parts.store.update(record))
+                        return await self._prepare(await parts.store.update(moved_on(record)))
                     case Requeue():
                         await self._requeue(decision)
                     case Fail(record, error):
@@ -99,6 +100,11 @@ class StepwiseJobs:
         record = await self.running(kind_name, job_id, booking)
         if record is None:
             return None
+        with activity("job_next_round", record):
+            return await self._next_round(record)
+
+    async def _next_round(self, record: JobRecord) -> dict[str, Any] | None:
+        kind_name, job_id = record.kind, record.job_id
         parts, kind = self._parts, self._parts.kinds[kind_name]
         kept = await parts.outputs.all(record)
         try:
@@ -123,7 +129,8 @@ class StepwiseJobs:
             return _as_json(record, Round(todo, found.behind, found.total), kind)
         ended = await parts.publisher.succeeded(billed(record, kept), result, last_model(kept))
         log_event(logger, "job_succeeded", job_id=job_id, kind=kind_name, attempt=record.attempt)
-        await parts.publisher.end(ended)
+        if await parts.publisher.end(ended):
+            orchestration_ended(record, parts.clock())
         return None
 
     async def abandon(self, kind_name: str, job_id: str, booking: int, error: SluiceError) -> None:
@@ -154,14 +161,20 @@ class StepwiseJobs:
         """
         return deployment_of(self._parts.deployments, step.deployment or kind.deployment)
 
-    async def fail(self, record: JobRecord, error: SluiceError) -> None:
-        """End a job as failed."""
+    async def fail(self, record: JobRecord, error: SluiceError, *, orchestrated: bool = True) -> None:
+        """End a job as failed.
+
+        Args:
+            orchestrated: whether its orchestration has begun.
+        """
         parts = self._parts
         log_event(
             logger, "job_failed", level=logging.WARNING, job_id=record.job_id, kind=record.kind, reason=error.code
         )
         kept = await parts.outputs.all(record)
-        await parts.publisher.end(await parts.publisher.failed(billed(record, kept), error, last_model(kept)))
+        failed = await parts.publisher.failed(billed(record, kept), error, last_model(kept))
+        if await parts.publisher.end(failed) and orchestrated:
+            orchestration_ended(record, parts.clock(), error.code)
 
     async def _is_ready(self, record: JobRecord, ticket: RunTicket) -> bool:
         """Whether the job is prepared already, and only its orchestration may not have been started."""
@@ -191,7 +204,7 @@ class StepwiseJobs:
             except ConflictError:
                 log_event(logger, "attempt_superseded", job_id=record.job_id, kind=record.kind)
         else:
-            await self.fail(decision.record, error)
+            await self.fail(decision.record, error, orchestrated=False)
         return None
 
     async def _requeue(self, requeue: Requeue) -> None:
@@ -221,4 +234,5 @@ def _as_json(record: JobRecord, found: Round, kind: StepwiseKind) -> dict[str, A
         "total": found.total,
         "app_id": record.app_id or "",
         "priority": str(record.priority),
+        "traceparent": orchestration_traceparent(record),
     }

@@ -2,14 +2,12 @@
 
 import asyncio
 import logging
-import os
-import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from shared.logs.log_monitor import LogMonitorService
+from shared.telemetry.at_end import at_end
 from shared.telemetry.context import not_shipped
 from shared.telemetry.events import log_event
 
@@ -41,9 +39,7 @@ class LogShipping:
     def start(self) -> None:
         """Start, and be ready for the end of the process."""
         self._thread.start()
-        _before_pools_end(self.drain)
-        if threading.current_thread() is threading.main_thread():
-            _on_sigterm(self.drain)
+        at_end(self.drain)
 
     def drain(self, timeout_s: float = DRAIN_S) -> bool:
         """Rotate the process's file and ship everything, up to this time, then stop.
@@ -74,30 +70,3 @@ class LogShipping:
         await self._stop.wait()
         with not_shipped():  # there is nobody left to ship what is logged from here on
             self.left = await monitor.shutdown(self._drain_s)
-
-
-def _before_pools_end(drain: Callable[[], object]) -> None:
-    """At the end of the interpreter, while hosts' names can be looked up, which takes a thread pool: before atexit."""
-    # The last to register is the first to be called, and the pools register when they are imported.
-    import concurrent.futures.thread  # noqa: F401
-
-    register = getattr(threading, "_register_atexit", None)
-    if register is not None:
-        register(drain)
-
-
-def _on_sigterm(drain: Callable[[], object]) -> None:
-    """Drain at SIGTERM, then end as before. A second one doesn't wait. An app that handles SIGTERM is left alone."""
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        return
-
-    def end() -> None:
-        drain()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    def asked(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        # Not here: whatever the signal has interrupted may hold a lock that the drain needs.
-        threading.Thread(target=end, name="log-drain", daemon=True).start()
-
-    signal.signal(signal.SIGTERM, asked)

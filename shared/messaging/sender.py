@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 from shared.config import Connection
 from shared.errors import MessagingError, SluiceError, UnknownQueueError
 from shared.messages import JSON_CONTENT, OutgoingMessage
+from shared.telemetry.messaging import sending
 
 # A batch may hold 256 KB (Service Bus quotas, Standard tier); the rest is room for properties and framing.
 _BATCH_BODY_LIMIT_BYTES = 150_000
@@ -51,7 +52,9 @@ class ServiceBusMessageSender:
             if self._client is None:
                 self._client = open_client(self._connection)
             self._queues[queue] = _QueueSender(queue, self._client)
-        await self._queues[queue].send(messages)
+        sent = [(message.message_id, _traceparent(message)) for message in messages]
+        with sending(queue, sent) as carried:
+            await self._queues[queue].send([_carrying(*pair) for pair in zip(messages, carried, strict=True)])
 
     async def close(self) -> None:
         """Close the connection."""
@@ -143,6 +146,18 @@ class _QueueSender:
                 entry.sent.set_result(None)
             else:
                 entry.sent.set_exception(error)
+
+
+def _traceparent(message: OutgoingMessage) -> str | None:
+    given = message.properties.get("traceparent")
+    return None if given is None else str(given)
+
+
+def _carrying(message: OutgoingMessage, traceparent: str | None) -> OutgoingMessage:
+    """A message with the context of the span that sends it, under both names by which Azure's SDKs look for it."""
+    if traceparent is None:
+        return message
+    return replace(message, properties={**message.properties, "traceparent": traceparent, "Diagnostic-Id": traceparent})
 
 
 def _encode(message: OutgoingMessage) -> ServiceBusMessage:

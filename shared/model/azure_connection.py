@@ -49,6 +49,12 @@ class AzureConnection:
         self._owned_credential: AsyncTokenCredential | None = None
         self._provider: Callable[[], Awaitable[str]] | None = None
 
+    @property
+    def server(self) -> tuple[str, int | None]:
+        """Host of the endpoint, and its port where that isn't the usual one of HTTPS."""
+        parts = urlsplit(self._endpoint)
+        return parts.hostname or "", None if parts.port == 443 else parts.port
+
     async def send(self, body: Mapping[str, Any], before_send: Callable[[], None] | None = None) -> Completion:
         """Ask for a chat completion.
 

@@ -17,6 +17,7 @@ from shared.model.token_budget import TokenClient, within_budget
 from shared.model.tokens import DEFAULT_MAX_TOKENS, estimate_request_tokens
 from shared.quota.token_client import TokenClient as HttpTokenClient
 from shared.resilience.retry import DEFAULT_POLICY, RetryPolicy, retry
+from shared.telemetry.genai import ModelCall
 
 if TYPE_CHECKING:
     import httpx2
@@ -242,9 +243,13 @@ class AzureOpenAIService:
     async def _logged_call(
         self, body: Mapping[str, Any], estimated_tokens: int, before_send: Callable[[], None] | None
     ) -> Completion:
-        with logged_call(self._app_id, body["model"], estimated_tokens=estimated_tokens) as told:
+        server, port = self._connection.server
+        most = body.get("max_tokens", body.get("max_completion_tokens"))
+        call = ModelCall("chat", body["model"], server, port, most, body.get("temperature"))
+        with logged_call(self._app_id, call, estimated_tokens=estimated_tokens) as told:
             completion = await self._connection.send(body, before_send)
             told |= {
+                "model": completion.model,
                 "finish_reason": completion.finish_reason,
                 "input_tokens": completion.usage.input_tokens,
                 "output_tokens": completion.usage.output_tokens,

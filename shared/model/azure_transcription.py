@@ -14,6 +14,7 @@ from shared.model.azure_connection import AzureConnection
 from shared.model.call_log import logged_call
 from shared.model.client import SpokenSegment, Transcription, Usage
 from shared.model.response_headers import quota_headers, request_id
+from shared.telemetry.genai import ModelCall
 
 # OpenAI, "Create transcription": of all models only Whisper knows `verbose_json`, and with it segments and times. The
 # others (gpt-4o-transcribe, gpt-4o-mini-transcribe, gpt-transcribe) refuse it with 400.
@@ -65,11 +66,19 @@ class AzureTranscriber:
             "prompt": prompt,
         }
         given = {name: value for name, value in form.items() if value is not None}
-        with logged_call(self._app_id, deployment, audio_bytes=len(audio.content)) as told:
+        call = ModelCall("transcription", deployment, *self._connection.server)
+        with logged_call(self._app_id, call, audio_bytes=len(audio.content)) as told:
             answer = parse_transcription(
                 *await self._connection.send_audio(given, before_send, self._timeout_s), base_model
             )
-            told |= {"audio_s": answer.duration_s, "segments": len(answer.segments), "request_id": answer.request_id}
+            told |= {
+                "model": answer.model,
+                "audio_s": answer.duration_s,
+                "segments": len(answer.segments),
+                "input_tokens": answer.usage.input_tokens or None,
+                "output_tokens": answer.usage.output_tokens or None,
+                "request_id": answer.request_id,
+            }
             return answer
 
 

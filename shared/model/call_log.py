@@ -7,13 +7,14 @@ from contextlib import contextmanager
 
 from shared.errors import SluiceError
 from shared.telemetry.events import FieldValue, log_event
+from shared.telemetry.genai import ModelCall, model_call
 
 logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def logged_call(app_id: str | None, deployment: str, **known: FieldValue) -> Iterator[dict[str, FieldValue]]:
-    """Log the call that is made within, with its duration in seconds, and why it failed if it did.
+def logged_call(app_id: str | None, call: ModelCall, **known: FieldValue) -> Iterator[dict[str, FieldValue]]:
+    """Log and trace the call that is made within, with its duration in seconds, and why it failed if it did.
 
     Args:
         app_id: on whose behalf.
@@ -27,7 +28,9 @@ def logged_call(app_id: str | None, deployment: str, **known: FieldValue) -> Ite
     reason: str | None = "interrupted"
     level = logging.INFO
     try:
-        yield told
+        with model_call(call) as answer:
+            yield told
+            answer.take(told)
         reason = None
     except SluiceError as error:
         reason, level = error.code, logging.WARNING
@@ -38,7 +41,7 @@ def logged_call(app_id: str | None, deployment: str, **known: FieldValue) -> Ite
             "model_called",
             level=level,
             app_id=app_id,
-            deployment=deployment,
+            deployment=call.model,
             **known,
             duration_s=round(time.monotonic() - started, 3),
             reason=reason,

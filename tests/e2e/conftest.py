@@ -102,6 +102,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             "SLUICE_MAX_THROTTLES": "3",
             "AZURE_OPENAI_TIMEOUT_S": "3",
             "SLUICE_SWEEP_SCHEDULE": "*/3 * * * * *",  # finds replays from the command line
+            "SLUICE_TELEMETRY": "file,prometheus",
+            "SLUICE_TELEMETRY_SIGNALS": "traces,metrics,logs",
+            "SLUICE_TELEMETRY_INTERVAL_S": "1",
             "SLUICE_WEBHOOK_HOSTS": f"localhost:{WEBHOOK_PORT}",
             "SLUICE_WEBHOOK_SECRET": secrets.token_hex(32),
         },

@@ -21,6 +21,7 @@ RANKS = [
     "shared.config_command",
     "shared.config_http",
     "shared.log_settings",
+    "shared.telemetry_settings",
     "shared.config",
     "shared.config_catalogue",
     "shared.telemetry",
@@ -48,6 +49,9 @@ ONLY_IN = {  # package -> the only places that may import it
     "openai": ("shared.model",),
     "tiktoken": ("shared.model",),
     "imageio_ffmpeg": ("shared.audio",),
+    "opentelemetry": ("shared.telemetry",),
+    "prometheus_client": ("shared.telemetry",),
+    "azure.monitor": ("shared.telemetry",),
     "azure.functions": ("functions", "function_app"),
     "azure.durable_functions": ("functions", "function_app"),
     "local": (),
@@ -75,6 +79,10 @@ HEAVY = (
     "azure.data.tables",
     "azure.storage",
     "azure.identity",
+    "azure.monitor",
+    "opentelemetry.sdk",
+    "opentelemetry.exporter",
+    "prometheus_client",
 )
 
 

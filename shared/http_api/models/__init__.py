@@ -27,6 +27,7 @@ from shared.messages import Outcome as Outcome
 MEDIA_TYPES = {
     "Problem": "application/problem+json",
     "HTML": "text/html",
+    "Metrics": "text/plain",
     "Live": "application/health+json",
     "Health": "application/health+json",
 }

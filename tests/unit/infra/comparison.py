@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Set
 from typing import Any
 
-from shared.config import Settings
+from shared.config import Settings, telemetry_settings
 from shared.errors import ConfigurationError
 from tests.unit.infra.azure import Azure
 from tests.unit.infra.code import Code
@@ -12,7 +12,7 @@ from tests.unit.infra.code import Code
 # Read by the platform, not by us: the Functions host and its extensions, and the Azure SDKs.
 OF_THE_PLATFORM = re.compile(
     r"(AzureWebJobsStorage|ServiceBusConnection)__\w+|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING"
-    r"|AZURE_CLIENT_ID|AzureFunctionsJobHost__\w+|DURABLE_TASK_SCHEDULER_CONNECTION_STRING"
+    r"|PYTHON_ENABLE_OPENTELEMETRY|OTEL_TRACES_SAMPLER(_ARG)?|AZURE_CLIENT_ID|AzureFunctionsJobHost__\w+|DURABLE_TASK_SCHEDULER_CONNECTION_STRING"
 )
 
 
@@ -30,6 +30,7 @@ def differences(code: Code, azure: Azure) -> list[str]:
         *_queue_properties(azure),
         *_host(code, azure),
         *_log_fields(code, azure),
+        *_telemetry(code, azure),
     ]
 
 
@@ -139,3 +140,24 @@ def _host(code: Code, azure: Azure) -> Iterator[str]:
 def _log_fields(code: Code, azure: Azure) -> Iterator[str]:
     for name in sorted(azure.log_fields - code.events):
         yield f"an alert looks for {name}, which no log line has"
+
+
+def _telemetry(code: Code, azure: Azure) -> Iterator[str]:
+    """Each signal reaches Application Insights once (docs/telemetry.md)."""
+    settings = azure.settings
+    by_host = code.host.get("telemetryMode") == "OpenTelemetry"
+    by_worker = settings.get("PYTHON_ENABLE_OPENTELEMETRY") == "true"
+    if by_host != by_worker:
+        yield "telemetryMode and PYTHON_ENABLE_OPENTELEMETRY don't say the same: logs come twice, or unlinked"
+    if "applicationInsights" in code.host["logging"]:
+        yield "host.json has logging.applicationInsights, which doesn't apply in this telemetryMode"
+    if "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY" in settings:
+        yield "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY makes the worker export everything a second time"
+    if code.host["extensions"]["durableTask"]["tracing"]["distributedTracingEnabled"]:
+        yield "the Durable Task extension records the orchestrations that we record"
+    if telemetry_settings(settings).exporters != ("azure",):
+        yield "the app doesn't export to Application Insights alone"
+    if settings.get("OTEL_TRACES_SAMPLER") != "microsoft.fixed_percentage":
+        yield "the host records all traces"
+    if settings.get("OTEL_TRACES_SAMPLER_ARG") != settings.get("SLUICE_TELEMETRY_SAMPLE_RATIO"):
+        yield "host and app don't record the same share of traces"

@@ -59,6 +59,10 @@ def test_what_the_code_uses_is_what_the_bicep_deploys() -> None:
             "the app lacks Azure Service Bus Data Sender on Microsoft.ServiceBus/namespaces/queues/audio-in",
         ),
         ("storage.bicep", "'sluicejobs', ", "", "uses the table sluicejobs"),
+        ("main.bicep", "PYTHON_ENABLE_OPENTELEMETRY: 'true'", "PYTHON_ENABLE_OPENTELEMETRY: 'false'", "come twice"),
+        ("main.bicep", "SLUICE_TELEMETRY: 'azure'", "SLUICE_TELEMETRY: 'azure,otlp'", "Application Insights alone"),
+        ("main.bicep", "SAMPLER_ARG: tracedShare", "SAMPLER_ARG: '0.5'", "the same share of traces"),
+        ("main.bicep", "'microsoft.fixed_percentage'", "'always_on'", "the host records all traces"),
         ("storage.bicep", "'sluicejobs'", "'sluicejobs', 'spare'", "has the table spare"),
         (
             "storage.bicep",
@@ -181,12 +185,18 @@ def test_a_change_of_host_json_alone_is_told() -> None:
     host = json.loads(json.dumps(code().host))
     host["extensions"]["durableTask"]["hubName"] = "other"
     host["functionTimeout"] = "01:00:00"
+    del host["telemetryMode"]
+    host["logging"]["applicationInsights"] = {}
+    host["extensions"]["durableTask"]["tracing"]["distributedTracingEnabled"] = True
     other: Code = dataclasses.replace(code(), host=host)
 
     told = " ".join(differences(other, azure()))
 
     assert "task hub other" in told
     assert "longer than its lock" in told
+    assert "logs come twice" in told
+    assert "doesn't apply" in told
+    assert "records the orchestrations" in told
 
 
 @pytest.mark.parametrize("capacity", [1, 50, 777])

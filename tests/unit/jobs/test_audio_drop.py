@@ -58,15 +58,21 @@ def test_a_file_becomes_a_message() -> None:
         message_id="drop-Anruf-7.mp3-426e346dcbdb1b07",
         body='{"audio":"audio-in/calls/Anruf 7.mp3"}',
         correlation_id="calls/Anruf 7.mp3",
-        properties={"source": "blob", "app_id": None, "priority": None},
+        properties={"source": "blob", "app_id": None, "priority": None, "traceparent": None},
     )
 
 
 def test_labels_go_into_the_job() -> None:
     labels = {"language": " de ", "analyse": "Summary", "app_id": "shop", "priority": "high", "other": "x"}
+    labels["traceparent"] = traceparent = f"00-{'1' * 32}-{'2' * 16}-01"
     job = job_of(replace(FILE, labels=labels))
     assert json.loads(job.body) == {"audio": "audio-in/calls/Anruf 7.mp3", "language": "de", "analyse": "summary"}
-    assert job.properties == {"source": "blob", "app_id": "shop", "priority": Priority.HIGH}
+    assert job.properties == {
+        "source": "blob",
+        "app_id": "shop",
+        "priority": Priority.HIGH,
+        "traceparent": traceparent,
+    }
 
 
 @pytest.mark.parametrize(("label", "value"), [("none", "none"), ("maybe", "maybe"), ("", None)])

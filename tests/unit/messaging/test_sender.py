@@ -11,6 +11,7 @@ from shared.errors import MessagingError, UnknownQueueError
 from shared.messages import OutgoingMessage
 from shared.messaging import sender as module
 from shared.messaging.sender import ServiceBusMessageSender
+from tests.support.recording import recording, traceparent_of
 
 
 class FakeClient:
@@ -18,6 +19,7 @@ class FakeClient:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
+        self.properties: list[dict[str, Any]] = []
         self.errors: list[Exception] = []
         self.busy = False
 
@@ -32,6 +34,7 @@ class FakeClient:
         if self.errors:
             raise self.errors.pop(0)
         self.batches.append([m.message_id for m in messages])
+        self.properties += [dict(m.application_properties) for m in messages]
 
     async def close(self) -> None:
         pass
@@ -89,3 +92,20 @@ async def test_a_cancelled_call_does_not_hang_the_others(client: FakeClient) -> 
     with pytest.raises((asyncio.CancelledError, MessagingError)):
         await first
     await asyncio.wait_for(asyncio.gather(second, return_exceptions=True), 2)
+
+
+async def test_a_message_carries_the_span_that_sent_it_by_both_names(client: FakeClient) -> None:
+    given = f"00-{'a' * 32}-{'b' * 16}-01"
+    message = OutgoingMessage("a", "x", properties={"app_id": "shop", "traceparent": given})
+    with recording() as recorded:
+        await ServiceBusMessageSender(Connection("c")).send("q", [message])
+    carried = traceparent_of(recorded.span("send q"))
+    assert carried[:36] == given[:36]
+    assert client.properties == [{"app_id": "shop", "traceparent": carried, "Diagnostic-Id": carried}]
+
+
+async def test_without_telemetry_a_message_carries_what_it_was_given(client: FakeClient) -> None:
+    given = f"00-{'a' * 32}-{'b' * 16}-00"
+    sent = [OutgoingMessage("a", "x", properties={"traceparent": given}), OutgoingMessage("b", "x")]
+    await ServiceBusMessageSender(Connection("c")).send("q", sent)
+    assert client.properties == [{"traceparent": given, "Diagnostic-Id": given}, {}]
