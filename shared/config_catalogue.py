@@ -25,7 +25,7 @@ ELSEWHERE = (
     Setting(
         "PYTHON_ENABLE_OPENTELEMETRY",
         area=_PLATFORM,
-        effect="read by Microsoft's worker: `true` where host.json sets `telemetryMode`; see [telemetry.md](telemetry.md)",
+        effect="read by Microsoft's worker: `true` as host.json sets `telemetryMode` ([telemetry.md](telemetry.md))",
     ),
     Setting("OTEL_TRACES_SAMPLER", area=_PLATFORM, effect="read by the host: how it samples traces"),
     Setting("OTEL_TRACES_SAMPLER_ARG", area=_PLATFORM, effect="read by the host: the share of traces that it records"),

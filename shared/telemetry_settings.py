@@ -86,6 +86,7 @@ def read_telemetry_settings(
             1.0,
             low=0,
             high=1,
+            unit="share",
             effect="share of traces that is recorded. In Azure `tracedShare` sets it for host and app",
         ),
         interval_s=reader.number(

@@ -1,6 +1,7 @@
 """The files of the exporter `file`: whole lines of several processes, and never too many bytes."""
 
-import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -38,20 +39,23 @@ def test_it_never_grows_beyond_its_bound(tmp_path_factory, sizes: list[int]) -> 
         assert len(list(lines(path))[-1]) == fitting[-1]
 
 
-def _write(path: Path, letter: str) -> None:
-    file = BoundedFile(path, 60_000)
-    for _ in range(200):
-        file.write(letter * 99 + "\n")
+_WRITER = """
+import sys
+from pathlib import Path
+from shared.telemetry.bounded_file import BoundedFile
+file = BoundedFile(Path(sys.argv[1]), 60_000)
+for _ in range(200):
+    file.write(sys.argv[2] * 99 + "\\n")
+"""
 
 
 def test_several_processes_share_it(tmp_path: Path) -> None:
     path = tmp_path / "f"
-    context = multiprocessing.get_context("fork")
-    writers = [context.Process(target=_write, args=(path, letter)) for letter in "abc"]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
+    writers = [
+        subprocess.Popen([sys.executable, "-c", _WRITER, path, letter], cwd=Path(__file__).parents[3])
+        for letter in "abc"
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     found = list(lines(path))
     assert {len(line) for line in found} == {100}
     assert {line[:99] for line in found} <= {letter * 99 for letter in "abc"}
