@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> int:
 def _row(setting: Setting) -> str:
     effect = setting.effect
     if setting.choices and not all(choice in effect for choice in setting.choices):
-        effect += f": {', '.join(f'`{choice}`' for choice in setting.choices)}"
+        effect += f". One of {', '.join(f'`{choice}`' for choice in setting.choices)}"
     if setting.aliases:
         effect += f"; also {', '.join(f'`{alias}`' for alias in setting.aliases)}"
     default = setting.default_is or (f"`{_default(setting)}`" if setting.default is not None else "")

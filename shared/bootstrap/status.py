@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from shared.bootstrap.app import Services
 from shared.bootstrap.backend import now
 from shared.bootstrap.kinds import base_model
-from shared.config import DeploymentSettings, Settings
+from shared.config import DeploymentSettings, Settings, webhook_queue
 from shared.http_api.status import Provider, Section, StatusApi, StatusParts, count_dead_letters
 from shared.jobs.quota_history import QuotaHistory
 from shared.logs.index import LogIndex
@@ -26,7 +26,7 @@ def build_status(found: Services, release: str | None) -> StatusApi:
 
     async def dead_letters() -> Any:
         async with browse(settings.service_bus) as browser:
-            return await count_dead_letters(backend.kinds, browser)
+            return await count_dead_letters(backend.kinds, browser, webhook_queue())
 
     return StatusApi(
         StatusParts(

@@ -16,6 +16,7 @@ from shared.config_catalogue import catalogue
 from shared.config_checks.connections import ACCOUNT, BUS, NAMESPACE, STORAGE
 from shared.config_checks.findings import Area, Finding, Severity, ValidationResult
 from shared.config_checks.given import Given
+from shared.config_checks.knock import bus_address, knock
 from shared.config_checks.limits import LIMITS, Deployed, limit_findings
 from shared.config_checks.providers import DEPLOYMENT_SETTINGS, ENDPOINT, KEY
 from shared.config_setting import Form
@@ -139,6 +140,7 @@ async def _blobs(settings: Settings) -> list[Finding]:
     from shared.storage.azure import blob_service, storage_errors
 
     async with blob_service(settings.blobs) as service, storage_errors("Reading a blob container"):
+        await knock(service.url)
         await service.get_container_client("sluice-payloads").exists()
     return []
 
@@ -149,6 +151,7 @@ async def _tables(settings: Settings) -> list[Finding]:
     from shared.storage.azure import storage_errors, table_service
 
     async with table_service(settings.tables) as service, storage_errors("Reading a table"):
+        await knock(service.url)
         with suppress(ResourceNotFoundError):
             await service.get_table_client("sluicejobs").get_entity("check", "check")
     return []
@@ -157,6 +160,7 @@ async def _tables(settings: Settings) -> list[Finding]:
 async def _queues(settings: Settings, queues: Mapping[str, str], connection: str) -> list[Finding]:
     from shared.messaging.sender import open_client
 
+    await knock(bus_address(settings.service_bus))
     async with open_client(settings.service_bus) as client:
         looks = (_queue(client, queue, setting, connection) for setting, queue in queues.items())
         return [finding for findings in await asyncio.gather(*looks) for finding in findings]

@@ -227,16 +227,16 @@ def _failures(failures: Any, action: str, token: str) -> Markup:
     rows = [
         [
             one["id"],
-            one["kind"],
-            f"{one['failed_at'][:19].replace('T', ' ')}",
             Markup("<code>{}</code>").format(one.get("code", "")),
             one.get("message", ""),
+            one["kind"],
+            f"{one['failed_at'][:19].replace('T', ' ')}",
             button.format(action, one["kind"], one["id"], token, one["id"]),
         ]
         for one in failures
     ]
-    columns = ("Job", "Kind", "When (UTC)", "Code", "Reason", "Action")
-    return join([head, table("The newest failed jobs", columns, rows)])
+    columns = ("Job", "Code", "Reason", "Kind", "When (UTC)", "Action")
+    return join([head, table("The newest failed jobs", columns, rows, texts=(2,))])
 
 
 def _dead_letters(found: Any) -> Markup:

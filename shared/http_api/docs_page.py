@@ -7,15 +7,21 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from shared.audio.errors import InvalidAudioError
+from shared.audio.source import AudioNotAllowedError
 from shared.errors import SluiceError
 from shared.http_api.html import join, page, table
 from shared.http_api.messages import Response
 from shared.http_api.openapi import document
 from shared.http_api.problems import status_of_class
+from shared.jobs.forget import JobRunningError
+
+_LOADED = (AudioNotAllowedError, InvalidAudioError, JobRunningError)
+"""So that their errors, and those beside them, are known to be some."""
 
 
 def error_codes() -> dict[str, tuple[int, str]]:
-    """By code: the status of a problem, and what it means. Of all errors that this process knows."""
+    """By code: the status of a problem, and what it means."""
     found: dict[str, tuple[int, str]] = {"internal": (500, "A fault of ours; its log names the correlation id.")}
     for error in sorted(_errors(SluiceError), key=lambda one: one.code):
         meaning = " ".join((error.__doc__ or "").split("Args:")[0].split())

@@ -26,7 +26,7 @@ a{color:var(--blue)}:focus-visible{outline:3px solid var(--bar);outline-offset:2
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;padding:.5rem .75rem;color:var(--soft)}
 th,td{padding:.4rem .75rem;border-top:1px solid var(--line);text-align:left;vertical-align:top;min-width:6.5rem;
-overflow-wrap:anywhere}td.n,th.n{min-width:0}
+overflow-wrap:anywhere}td.n,th.n{min-width:0}td.t{min-width:16rem}td code{white-space:nowrap}
 thead th{background:var(--panel);border-top:0}td.n,th.n{text-align:right;white-space:nowrap}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.75rem;padding:0;margin:0 0 .75rem;
 list-style:none}
@@ -74,18 +74,23 @@ def join(parts: Iterable[Markup]) -> Markup:
 
 
 def table(
-    caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[int] = ()
+    caption: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    numbers: Iterable[int] = (),
+    texts: Iterable[int] = (),
 ) -> Markup:
     """A table.
 
     Args:
         rows: cells; those that are Markup stay as they are. The first of each row is its heading.
         numbers: columns that hold numbers.
+        texts: columns that hold sentences.
     """
-    right = set(numbers)
+    css = {**dict.fromkeys(numbers, "n"), **dict.fromkeys(texts, "t")}
 
     def kind(column: int) -> Markup:
-        return Markup(' class="n"') if column in right else Markup()
+        return Markup(' class="{}"').format(css[column]) if column in css else Markup()
 
     head = join(Markup('<th scope="col"{}>{}</th>').format(kind(i), name) for i, name in enumerate(columns))
     lines = [

@@ -191,8 +191,14 @@ class StatusApi:
         return [error_view(record) for record in newest]
 
 
-async def count_dead_letters(kinds: Mapping[str, Kind], queues: Queues) -> dict[str, dict[str, int | None]]:
-    """By kind and queue: how many dead letters there are, up to a limit; None where we may not look."""
+async def count_dead_letters(
+    kinds: Mapping[str, Kind], queues: Queues, webhooks: str
+) -> dict[str, dict[str, int | None]]:
+    """By kind and queue: how many dead letters there are, up to a limit; None where we may not look.
+
+    Args:
+        webhooks: the queue of webhooks, which counts as a kind.
+    """
 
     async def one(queue: str) -> int | None:
         try:
@@ -200,7 +206,10 @@ async def count_dead_letters(kinds: Mapping[str, Kind], queues: Queues) -> dict[
         except (UnknownQueueError, MessagingError):
             return None
 
-    names = {kind: (found.queues.inbox, found.queues.run, found.queues.outbox) for kind, found in kinds.items()}
+    names = {
+        **{kind: (found.queues.inbox, found.queues.run, found.queues.outbox) for kind, found in kinds.items()},
+        "webhooks": (webhooks,),
+    }
     flat = [queue for queues_of_kind in names.values() for queue in queues_of_kind]
     counted = dict(zip(flat, await asyncio.gather(*(one(queue) for queue in flat)), strict=True))
     return {kind: {queue: counted[queue] for queue in found} for kind, found in names.items()}

@@ -87,9 +87,9 @@ def _overlap(piece: Sequence[_Unit], tokens: int) -> list[_Unit]:
     """The last units of a piece, as many as fit, but never all of it."""
     kept: list[_Unit] = []
     for unit in reversed(piece[1:]):
-        tokens -= unit.tokens
-        if tokens < 0:
+        if tokens <= 0 or unit.tokens > tokens:
             break
+        tokens -= unit.tokens
         kept.insert(0, unit)
     return kept
 

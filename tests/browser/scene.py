@@ -38,7 +38,7 @@ def heal(running: Stack) -> None:
 
 def until(running: Stack, good: int, failed: int) -> None:
     """Wait until so many jobs have ended."""
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 400
     while True:
         states = app(running, "status")["kinds"]["feedback"]["states"]
         counts = states["succeeded"]["count"], states["failed"]["count"]

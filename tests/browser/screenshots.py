@@ -26,6 +26,6 @@ def take(running: Stack, folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    with scene(good=240, failed=3) as running:
+    with scene(good=120, failed=3) as running:
         for path in take(running, Path(sys.argv[1])):
             print(path)  # noqa: T201

@@ -13,8 +13,8 @@ import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
 from local.stack_parts import SERVICE_BUS_CONFIG
-from tests.e2e.conftest import ROOT
 from tests.support.azurite import Azurite
+from tests.support.command import ROOT
 from tests.support.host import RunningHost, functions_host
 from tests.support.model import ModelServer, model_server
 from tests.support.service_bus import ServiceBusEmulator, service_bus

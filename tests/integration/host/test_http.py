@@ -118,6 +118,10 @@ async def test_what_a_function_sees_of_a_request(host: RunningHost, client: aioh
     assert seen["trace"].split("-")[2] != trace.split("-")[2]
 
 
+async def test_a_line_feed_in_a_path(host: RunningHost, client: aiohttp.ClientSession) -> None:
+    assert json.loads((await get(client, f"{host.url}/api/echo/5/a%0Ab"))[1])["route"]["tail"] == "a\nb"
+
+
 async def test_an_absent_optional_parameter_and_an_empty_body(host: RunningHost, client: aiohttp.ClientSession) -> None:
     seen = json.loads((await get(client, f"{host.url}/api/echo/5"))[1])
     assert (seen["route"], seen["body"], seen["query"]) == ({"id": "5"}, "", {})

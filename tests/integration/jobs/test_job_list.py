@@ -137,6 +137,8 @@ async def test_pages(lists: Lists) -> None:
     assert await walk(3, apps=["forum"], states=[PENDING]) == names[4::6]
     assert await walk(3, apps=["nobody's"]) == await walk(3, apps=[]) == []
     assert await walk(3, since=NOW - timedelta(seconds=5)) == names[:6]
+    for far, expected in ((datetime(1, 1, 1, tzinfo=UTC), names), (datetime(9999, 1, 1, tzinfo=UTC), [])):
+        assert await walk(20, since=far) == expected, "beyond what keys can say"
     assert await lists.list.oldest(lists.kind, PENDING) == NOW - timedelta(seconds=38)
 
 

@@ -61,7 +61,7 @@ async def test_the_first_page_of_100_000_jobs(alone: Azurite, record_property: C
 
 async def fill(service: TableServiceClient, kind: str, count: int) -> None:
     """Jobs that have succeeded, written as the store and the list would have, many at once."""
-    for some in batched(range(count), 10_000, strict=False):
+    for some in batched(range(count), 50_000, strict=False):
         rows: Rows = defaultdict(list)
         for number in some:
             envelope = Envelope(f"{kind}-{number:06d}", app_id="shop")

@@ -191,8 +191,9 @@ async def test_dead_letters_that_may_not_be_seen() -> None:
                 raise UnknownQueueError
             return {"quick-run": 3}.get(queue, 0)
 
-    found = await count_dead_letters(kinds, Queues())
+    found = await count_dead_letters(kinds, Queues(), "webhooks")
     assert found["quick"] == {"quick-in": 0, "quick-run": 3, "quick-out": None}
+    assert set(found) == {*kinds, "webhooks"}
 
 
 class Page(HTMLParser):

@@ -117,6 +117,7 @@ def test_every_error_code_is_explained() -> None:
     codes = error_codes()
     assert codes["not_found"] == (404, "There is no such thing, or not for this caller.")
     assert codes["rate_limited"][0] == 503
+    assert codes["audio_not_allowed"][0] == 400
     assert all(meaning and 400 <= status < 600 for status, meaning in codes.values())
 
 

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.jobs.reasoning_parts import Passage, split_inputs, split_text
@@ -33,6 +33,7 @@ def test_pieces_cover_the_text_in_order_and_keep_to_the_limit(text: str, limit: 
 
 
 @given(TEXTS, st.integers(4, 40))
+@example("? a a ???????????\n\n?", 4)  # an empty line has no tokens
 def test_without_overlap_the_pieces_are_the_text(text: str, limit: int) -> None:
     assert "".join(text[start:end] for start, end, _ in split_text(text, limit, 0, words)) == text
 
