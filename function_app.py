@@ -13,6 +13,7 @@ from functions import (
     progress,
     reasoning,
     retention,
+    runs,
     steps,
     token_counter,
 )
@@ -30,6 +31,7 @@ for module in (
     progress,
     dead_letters,
     retention,
+    runs,
     log_shipping,
 ):
     app.register_functions(module.bp)

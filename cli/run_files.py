@@ -82,7 +82,7 @@ def _read_parquet(path: Path) -> Dataset:
         if file.read(4) != b"PAR1":  # Apache Parquet, "File format"
             raise DatasetError(f"{path.name} can't be read as Parquet.")
     with _parquet_errors(f"{path.name} can't be read as Parquet."):
-        reader = arro3.io.read_parquet(path)
+        reader: Any = arro3.io.read_parquet(path)
         columns = column_names([field.name for field in reader.schema])
     return Dataset(columns, _parquet_rows(reader, columns, path.name))
 

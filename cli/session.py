@@ -1,9 +1,13 @@
 """Where the command line's settings come from, and its connection to the system."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NoReturn
+
+import typer
 
 from local.stack_state import running_stack
 from shared.bootstrap import Backend, connect
@@ -44,3 +48,13 @@ async def backend(env: Mapping[str, str] | None = None) -> AsyncIterator[Backend
         yield connected
     finally:
         await connected.close()
+
+
+def act(action: Callable[[Backend], Awaitable[int]]) -> NoReturn:
+    """Do something with the system, and end the command with its exit code."""
+
+    async def connected() -> int:
+        async with backend() as system:
+            return await action(system)
+
+    raise typer.Exit(asyncio.run(connected()))

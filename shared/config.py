@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared import run_settings
 from shared.config_models import DeploymentSettings as DeploymentSettings
 from shared.config_models import OpenAISettings as OpenAISettings
 from shared.config_models import QuotaSettings as QuotaSettings
@@ -17,6 +18,7 @@ from shared.config_models import chat_settings, quota_settings, reasoner_setting
 from shared.config_reader import Connection as Connection
 from shared.config_reader import Reader
 from shared.log_settings import LogSettings, LogTriggers, log_triggers_of, read_log_settings, secret_values
+from shared.run_settings import RunSettings as RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class Settings:
     reasoning_max_tokens: int
     reasoning_max_samples: int
     reasoning_max_input_chars: int
+    runs: RunSettings
     logs: LogSettings
     feedback_profile: Path | None
     max_text_chars: int
@@ -153,6 +156,7 @@ class Settings:
             reasoning_max_samples=int(reader.number("REASONING_MAX_SAMPLES", 10, low=1, high=100)),
             reasoning_max_input_chars=int(reader.number("REASONING_MAX_INPUT_CHARS", 1e7, low=1_000, high=1e9)),
             feedback_profile=reader.path("FEEDBACK_PROFILE"),
+            runs=run_settings.read_run_settings(reader),
             logs=log_settings(env),
             max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
             max_body_bytes=int(reader.number("SLUICE_MAX_BODY_BYTES", 4_000_000, low=1_000, high=100_000_000)),
@@ -200,6 +204,11 @@ def all_queues(env: Mapping[str, str] | None = None) -> dict[str, Queues]:
 def audio_container(env: Mapping[str, str] | None = None) -> str:
     """The blob container whose files become audio jobs. Needed when the app is indexed."""
     return Reader(os.environ if env is None else env).text("AUDIO_IN_CONTAINER") or "audio-in"
+
+
+def turns_queue(env: Mapping[str, str] | None = None) -> str:
+    """The queue of the turns of runs. Needed when the app is indexed."""
+    return run_settings.turns_queue(Reader(os.environ if env is None else env))
 
 
 def sweep_schedule(env: Mapping[str, str] | None = None) -> str:

@@ -15,6 +15,7 @@ from shared.bootstrap.kinds import (
     quota_queues,
     stepwise_kinds,
 )
+from shared.bootstrap.runs import RunNeeds, Runs, runs_of
 from shared.config import Settings
 from shared.jobs.failures import FailedJobs
 from shared.jobs.forget import Forgetting
@@ -29,6 +30,7 @@ from shared.jobs.steps import StepwiseKind
 from shared.jobs.store import JobStore, TableJobStore
 from shared.jobs.sweeps import BlobSweep, CallSweep, FailureSweep, JobSweep, keep_claim_check, keep_payload
 from shared.messaging.sender import MessageSender, ServiceBusMessageSender
+from shared.runs.store import RunStore
 from shared.storage.azure import BlobContainer, blob_service, table_service
 from shared.storage.payloads import PayloadStore
 from shared.telemetry.events import quiet_libraries
@@ -65,6 +67,7 @@ class Backend:
     failed_jobs: FailedJobs
     forgetting: Forgetting
     retention: Retention
+    runs: Runs
     close: Callable[[], Awaitable[None]]
 
 
@@ -91,6 +94,8 @@ async def connect(settings: Settings) -> Backend:
     lines = lines_of(single, stepwise, quota_queues(settings, pending), sender)
     publisher = Publisher(store, payloads, sender, kinds, now)
     intake = Intake(store, payloads, publisher, lines, kinds, now)
+    run_store = RunStore(tables)
+    failed_jobs = FailedJobs(store, payloads, publisher, intake, lines, kinds, now, run_store.mark)
     keep = settings.retention
     retention = Retention(
         _sweeps(tables, store, own, claim_checks, audio, kinds),
@@ -108,6 +113,7 @@ async def connect(settings: Settings) -> Backend:
     try:
         await store.prepare()
         await pending.prepare()
+        await run_store.prepare()
     except BaseException:
         await close()
         raise
@@ -126,9 +132,13 @@ async def connect(settings: Settings) -> Backend:
         sender=sender,
         publisher=publisher,
         intake=intake,
-        failed_jobs=FailedJobs(store, payloads, publisher, intake, lines, kinds, now),
+        failed_jobs=failed_jobs,
         forgetting=Forgetting(store, payloads, pending),
         retention=retention,
+        runs=runs_of(
+            run_store,
+            RunNeeds(settings, tables, blobs, store, pending, payloads, publisher, sender, failed_jobs, lines, single),
+        ),
         close=close,
     )
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from shared.errors import ConflictError, SluiceError, UnknownQueueError
 from shared.jobs.kinds import Kind
 from shared.jobs.lifecycle import failure_text
-from shared.jobs.record import JobRecord, JobState
+from shared.jobs.record import JobRecord, JobState, run_of
 from shared.jobs.store import JobStore
 from shared.messages import Failure, Outcome, OutgoingMessage, TokenUsage, to_json
 from shared.messaging.sender import MessageSender
@@ -46,6 +46,12 @@ class Publisher:
         """A failed job with its outcome, not written yet."""
         failure = Failure(code=error.code, message=failure_text(record, error), field=error.field)
         ended = await self._with_outcome(record, JobState.FAILED, error=failure, model=model)
+        return ended.changed(ended.updated_at, error_code=failure.code, error_message=failure.message)
+
+    async def cancelled(self, record: JobRecord) -> JobRecord:
+        """A cancelled job with its outcome, not written yet."""
+        failure = Failure(code="cancelled", message="The job was cancelled before it ended.")
+        ended = await self._with_outcome(record, JobState.CANCELLED, error=failure, model=None)
         return ended.changed(ended.updated_at, error_code=failure.code, error_message=failure.message)
 
     async def end(self, record: JobRecord) -> None:
@@ -96,7 +102,9 @@ class Publisher:
         )
         text = to_json(outcome.model_dump(mode="json", exclude_none=True))
         payload = await self._payloads.keep(f"{record.blob_prefix}/outcome", text.encode())
-        return record.changed(now, state=state, outcome=payload, not_before=None)
+        # Those of a run are read from the store (shared/runs/results.py): in the out queue nobody would take them out.
+        published_at = now if run_of(record.job_id) else None
+        return record.changed(now, state=state, outcome=payload, not_before=None, published_at=published_at)
 
     async def _write_outcome(self, record: JobRecord) -> JobRecord:
         """One outcome wins: the first that is written."""

@@ -104,7 +104,7 @@ def map_columns(
     for name in [*told, *constants]:
         if name not in form.fields:
             raise DatasetError(f"{kind} jobs have no field {name}. They have: {', '.join(sorted(form.fields))}.")
-    found = {}
+    found: dict[str, str] = {}
     for name, column in told.items():
         if column not in columns:
             raise DatasetError(f"The file has no column {column!r}. It has: {_listed(columns)}.")
@@ -112,9 +112,9 @@ def map_columns(
     rows = list(examples)
     guessed = []
     for name in sorted(form.fields - set(found) - set(constants), key=lambda n: (n != form.needed, n)):
-        column = _guess(name, form, [c for c in columns if c not in found.values()], rows)
-        if column is not None:
-            found[name] = column
+        guess = _guess(name, form, [c for c in columns if c not in found.values()], rows)
+        if guess is not None:
+            found[name] = guess
             guessed.append(name)
     if form.needed not in found and form.needed not in constants:
         raise DatasetError(

@@ -16,6 +16,7 @@ RANKS = [
     "shared.config_reader",
     "shared.config_models",
     "shared.log_settings",
+    "shared.run_settings",
     "shared.config",
     "shared.telemetry",
     "shared.resilience",
