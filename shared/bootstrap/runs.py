@@ -39,6 +39,7 @@ class Runs:
     spooler: Spooler
     conductor: Conductor
     results: RunResults
+    jobs: PartJobs
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def runs_of(run_store: RunStore, needs: RunNeeds) -> Runs:
         )
     )
     spooler = Spooler(run_store, files, _now, control.wake)
-    return Runs(run_store, files, control, spooler, conductor, RunResults(files, jobs, needs.payloads))
+    return Runs(run_store, files, control, spooler, conductor, RunResults(files, jobs, needs.payloads), jobs)
 
 
 def _now() -> datetime:
