@@ -17,6 +17,7 @@ from shared.bootstrap import backend as backend_module
 from shared.config import Connection, Settings
 from shared.datasets.rows import InputRow
 from shared.errors import ContentFilteredError
+from shared.jobs.pending_call import PendingCall
 from shared.jobs.record import JobRecord, JobState
 from shared.messages import OutgoingMessage
 from shared.runs import spooling
