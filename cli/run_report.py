@@ -123,7 +123,7 @@ def _urgent(summary: Summary) -> str:
     count = summary.urgencies["high"]
     if not count:
         return "<section><h2>Urgent</h2><p>Nothing is urgent.</p></section>"
-    shown = f"The first {MOST_URGENT} of {count:,}." if count > len(summary.urgent) else f"All {count:,}."
+    shown = f"The first {MOST_URGENT} of {count:,}." if count > len(summary.urgent) else f"{count:,} of the comments."
     rows = "".join(
         f'<tr><td class="n">{item.row:,}</td><td>{escape(item.category)}</td><td>{escape(item.sentiment)}</td>'
         f"<td><p>{escape(item.text)}</p></td><td><p>{escape(item.summary)}</p><p><b>{escape(item.action)}</b></p></td></tr>"
@@ -189,7 +189,11 @@ def _bars(rows: Mapping[str, Counter[str]], labels: Sequence[str], *, horizontal
     }
     if horizontal:
         names.reverse()  # the library begins below
-    chart = (pygal.HorizontalStackedBar if horizontal else pygal.StackedBar)(**options)
+    if len(labels) == 1:  # stacked, the library draws a single series with no length
+        form = pygal.HorizontalBar if horizontal else pygal.Bar
+    else:
+        form = pygal.HorizontalStackedBar if horizontal else pygal.StackedBar
+    chart = form(**options)
     chart.x_labels = names
     for label in labels:
         chart.add(label, [rows[name][label] for name in names])

@@ -15,7 +15,7 @@ from shared.bootstrap.kinds import (
     quota_queues,
     stepwise_kinds,
 )
-from shared.bootstrap.runs import RunNeeds, Runs, runs_of
+from shared.bootstrap.runs import RunNeeds, Runs, part_store, runs_of
 from shared.config import Settings
 from shared.jobs.failures import FailedJobs
 from shared.jobs.forget import Forgetting
@@ -31,6 +31,7 @@ from shared.jobs.store import JobStore, TableJobStore
 from shared.jobs.sweeps import BlobSweep, CallSweep, FailureSweep, JobSweep, keep_claim_check, keep_payload
 from shared.messaging.sender import MessageSender, ServiceBusMessageSender
 from shared.runs.store import RunStore
+from shared.runs.sweep import RunSweep
 from shared.storage.azure import BlobContainer, blob_service, table_service
 from shared.storage.payloads import PayloadStore
 from shared.telemetry.events import quiet_libraries
@@ -98,7 +99,7 @@ async def connect(settings: Settings) -> Backend:
     failed_jobs = FailedJobs(store, payloads, publisher, intake, lines, kinds, now, run_store.mark)
     keep = settings.retention
     retention = Retention(
-        _sweeps(tables, store, own, claim_checks, audio, kinds),
+        [*_sweeps(tables, store, own, claim_checks, audio, kinds), RunSweep(run_store, part_store(blobs))],
         BookmarkRow(tables),
         timedelta(days=keep.days) if keep.days else None,
         keep.minutes * 60,

@@ -59,9 +59,14 @@ class RunNeeds:
     single: Mapping[str, Kind]
 
 
+def part_store(blobs: "BlobServiceClient") -> PartStore:
+    """Where the rows of files are kept."""
+    return PartStore(BlobContainer(blobs, RUN_CONTAINER))
+
+
 def runs_of(run_store: RunStore, needs: RunNeeds) -> Runs:
     """Put them together."""
-    files = PartStore(BlobContainer(needs.blobs, RUN_CONTAINER))
+    files = part_store(needs.blobs)
     jobs = PartJobs(needs.tables)
     control = RunControl(run_store, needs.sender, needs.settings.runs.turns_queue, _now)
     # Jobs of one call wait in their deployment's line; of those of several calls each step does.

@@ -71,11 +71,12 @@ class RunStore:
             Head() if head is None else from_row(Head, head, head.metadata["etag"]),
         )
 
-    async def names(self, *, active: bool | None = None) -> AsyncIterator[str]:
-        """All runs, or those that have work."""
-        query = "PartitionKey eq @pk" + ("" if active is None else " and active eq @active")
+    async def names(self, *, active: bool | None = None, after: str | None = None) -> AsyncIterator[str]:
+        """All runs by name, or those that have work; those behind `after`."""
+        query = "PartitionKey eq @pk and RowKey gt @after" + ("" if active is None else " and active eq @active")
+        values = {"pk": _LIST, "after": after or "", "active": bool(active)}
         async with storage_errors("Listing runs"):
-            rows = self._table.query_entities(query, parameters={"pk": _LIST, "active": bool(active)})
+            rows = self._table.query_entities(query, parameters=values)
             async for row in rows:
                 yield row["RowKey"]
 
