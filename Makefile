@@ -4,6 +4,7 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
 AZURITE := local/azurite/node_modules/.package-lock.json
+BROWSER := tests/browser/node_modules/.package-lock.json
 
 .PHONY: help
 help:  ## Show this list
@@ -55,8 +56,18 @@ $(BENCH)/.ready: $(READY) requirements-bench.txt
 	@VIRTUAL_ENV=$(BENCH) $(UV) pip sync --quiet requirements-bench.txt
 	@touch $@
 
+# What drives Chromium in tests of the status page. Chromium itself comes from the system: apt-get install chromium.
+$(BROWSER): $(READY) tests/browser/package.json tests/browser/package-lock.json
+	@echo "==> installing Playwright and axe (tests/browser/node_modules)"
+	@cd tests/browser && "$(CURDIR)/$(BIN)/npm" ci --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: screenshots
+screenshots: setup $(BROWSER)  ## Take the screenshots of the status page for docs/images (needs Chromium)
+	@$(BIN)/python -m tests.browser.screenshots docs/images
+
 .PHONY: accept
-accept: setup $(GGUF) $(BENCH)/.ready  ## Run everything at full size and write docs/acceptance.md (about half an hour)
+accept: setup $(GGUF) $(BENCH)/.ready $(BROWSER)  ## Run everything at full size and write docs/acceptance.md (about half an hour)
 	@SLUICE_TEST_GGUF="$$(find $(GGUF) -name '*.gguf' | head -n 1)" $(BIN)/python -m pytest -m accept \
 		-p tests.support.acceptance --acceptance docs/acceptance.md
 
@@ -106,4 +117,4 @@ lock: $(UV)  ## Compile the pinned requirements from pyproject.toml
 
 .PHONY: clean
 clean:  ## Delete what was installed and all local state
-	@rm -rf .venv .tools .sluice dist local/azurite/node_modules
+	@rm -rf .venv .tools .sluice dist local/azurite/node_modules tests/browser/node_modules

@@ -8,14 +8,15 @@ from functions import (
     audio_drop,
     dead_letters,
     feedback,
+    http,
     intake,
     log_shipping,
-    progress,
     reasoning,
     retention,
     runs,
     steps,
     token_counter,
+    webhooks,
 )
 
 app = df.DFApp()
@@ -28,10 +29,11 @@ for module in (
     audio,
     audio_drop,
     steps,
-    progress,
     dead_letters,
     retention,
     runs,
     log_shipping,
+    http,
+    webhooks,
 ):
     app.register_functions(module.bp)

@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.console import EXIT_JOBS_FAILED, EXIT_OK, err, out
-from cli.queues import QueueBrowser, browse
 from shared.bootstrap import Backend
 from shared.errors import ConfigurationError, ConflictError, PermanentError, UnknownQueueError
 from shared.jobs.intake import Delivery
 from shared.jobs.record import JobRecord, JobState
 from shared.messages import Envelope, OutgoingMessage, RunTicket
+from shared.messaging.browser import QueueBrowser, browse
 
 DEAD = "dead:"
 

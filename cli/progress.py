@@ -2,30 +2,22 @@
 
 from typing import Any
 
-import aiohttp
 from rich.markup import escape
 from rich.table import Table
 
+from cli.app_client import AppUnreachableError, ask_app
 from shared.config import AppAccess
 
-_TIMEOUT = aiohttp.ClientTimeout(total=5)
 _BAR = 12
 
 
 async def running_jobs(access: AppAccess, kind: str) -> list[dict[str, Any]]:
     """The jobs of a kind that run now; none where the app can't be asked: progress is a convenience."""
-    if access.url is None:
-        return []
     try:
-        async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-            session.get(f"{access.url}/api/progress/{kind}", headers=await _headers(access)) as response,
-        ):
-            if response.status != 200:
-                return []
-            jobs: list[dict[str, Any]] = (await response.json())["jobs"]
-            return jobs
-    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError):
+        found = await ask_app(access, f"progress/{kind}")
+        jobs: list[dict[str, Any]] = found["jobs"]
+        return jobs
+    except (AppUnreachableError, KeyError, TypeError):
         return []
 
 
@@ -51,14 +43,3 @@ def progress_line(jobs: list[dict[str, Any]]) -> str:
     job = jobs[0]
     others = f" (and {len(jobs) - 1} more)" if len(jobs) > 1 else ""
     return f"{job.get('doing', 'beginning')}, step {job.get('step', 1)} of {job.get('of', '?')}{others}"
-
-
-async def _headers(access: AppAccess) -> dict[str, str]:
-    headers = {"x-functions-key": access.function_key} if access.function_key else {}
-    if access.resource_uri is not None:
-        from azure.identity.aio import DefaultAzureCredential
-
-        async with DefaultAzureCredential() as credential:
-            token = await credential.get_token(f"{access.resource_uri}/.default")
-        headers["Authorization"] = f"Bearer {token.token}"
-    return headers

@@ -12,12 +12,14 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from cli.app_client import AppUnreachableError, ask_app
+from cli.app_status import status_lines
 from cli.console import EXIT_OK, out
-from cli.queues import browse
 from cli.quota import quota_facts, quota_table
 from cli.session import DATA_DIR
 from local.stack_state import running_stack
 from shared.bootstrap import Backend
+from shared.messaging.browser import browse
 
 _REFRESH_S = 1.0
 _LIMIT = 1000  # queues and failures are counted up to here: nothing but a full look gives exact numbers
@@ -56,6 +58,7 @@ async def _facts(backend: Backend) -> dict[str, Any]:
                 }
             facts["kinds"][name] = {"queues": queues, "failed_jobs": await _failed(backend, name)}
     facts["quota"] = await quota_facts(backend)
+    facts["app"] = await _app(backend)
     facts["model"] = await asyncio.to_thread(_model_stats, backend.settings.chat.openai.endpoint)
     return facts
 
@@ -67,16 +70,10 @@ def _view(facts: dict[str, Any]) -> Group:
         if stack
         else "Stack: none here; settings from the environment"
     ]
-    for name, kind in facts["kinds"].items():
-        # Without edges, so that all of it fits a terminal of 24 lines: a live view cuts off the rest.
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-        table.add_column(f"{name} queue")
-        table.add_column("messages", justify="right")
-        table.add_column("dead letters", justify="right")
-        for queue, counts in kind["queues"].items():
-            table.add_row(queue, _count(counts["messages"]), _count(counts["dead_letters"]))
-        hint = " (`sluice errors list`)" if kind["failed_jobs"] else ""
-        lines += [table, f"Failed jobs: {_count(kind['failed_jobs'])}{hint}"]
+    if "error" in facts["app"]:
+        lines += [_queues(facts["kinds"]), f"App: [yellow]not known:[/] {escape(facts['app']['error'])}"]
+    else:
+        lines += status_lines(facts["app"])
     if facts["quota"]:
         lines.append(quota_table(facts["quota"]))
     else:
@@ -84,6 +81,27 @@ def _view(facts: dict[str, Any]) -> Group:
     if facts["model"]:
         lines.append(escape(f"Model: {json.dumps(facts['model'])}"))
     return Group(*lines)
+
+
+def _queues(kinds: dict[str, Any]) -> Table:
+    """What is known without the app."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for name in ("queue", "messages", "dead letters", "failed jobs"):
+        table.add_column(name, justify="left" if name == "queue" else "right")
+    for kind in kinds.values():
+        failed = _count(kind["failed_jobs"])
+        for queue, counts in kind["queues"].items():
+            table.add_row(queue, _count(counts["messages"]), _count(counts["dead_letters"]), failed)
+            failed = ""
+    return table
+
+
+async def _app(backend: Backend) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = await ask_app(backend.settings.app, "status")
+    except AppUnreachableError as error:
+        return {"error": str(error)}
+    return found
 
 
 def _count(number: int) -> str:

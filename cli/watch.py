@@ -12,10 +12,10 @@ from rich.text import Text
 from cli.console import EXIT_OK, err, out
 from cli.outcomes import outcome_table
 from cli.progress import progress_table, running_jobs
-from cli.queues import QueueBrowser, browse
 from shared.bootstrap import Backend
 from shared.errors import InvalidMessageError
 from shared.messages import to_json
+from shared.messaging.browser import QueueBrowser, browse
 
 _POLL_S = 0.5
 _SHOWN = 20

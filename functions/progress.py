@@ -1,22 +1,27 @@
 """How far jobs of several calls are: from the custom status of their orchestrations."""
 
-import json
+from typing import TYPE_CHECKING
 
-import azure.durable_functions as df
-import azure.functions as func
+from functions.http_endpoint import endpoint
+from shared.http_api import endpoints
 
-from shared.config import token_endpoints_level
-
-bp = df.Blueprint()
+if TYPE_CHECKING:
+    from shared.http_api.messages import Call, Response
 
 _MOST = 100
 
 
-@bp.route(route="progress/{kind}", methods=["GET"], auth_level=token_endpoints_level())
-@bp.durable_client_input(client_name="client")
-async def progress(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+@endpoint(endpoints.PROGRESS)
+async def progress(call: "Call") -> "Response":
     """The jobs of a kind that run now, at most 100, longest running first."""
     from functions.running import running_jobs
+    from shared.bootstrap import services
+    from shared.http_api.messages import json_response
 
-    jobs = await running_jobs(client, req.route_params["kind"], _MOST)
-    return func.HttpResponse(json.dumps({"jobs": jobs}), mimetype="application/json")
+    kind = call.request.params["kind"]
+    jobs = await running_jobs(call.client, kind, _MOST)
+    if call.who.apps is not None:
+        store = (await services()).backend.store
+        records = [await store.get(kind, job["job_id"]) for job in jobs]
+        jobs = [job for job, record in zip(jobs, records, strict=True) if record and call.who.sees(record.app_id)]
+    return json_response({"jobs": jobs})

@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.durable_functions as df
-import azure.functions as func
 
 from functions.durable_pump import TOKEN_COUNTER, counter_of
-from shared.config import token_endpoints_level
+from functions.http_endpoint import endpoint
+from shared.http_api import endpoints
+
+if TYPE_CHECKING:
+    from shared.http_api.messages import Call, Response
 
 bp = df.Blueprint()
-
-_LEVEL = func.AuthLevel[token_endpoints_level().upper()]
 
 
 @bp.entity_trigger(context_name="context", entity_name=TOKEN_COUNTER)
@@ -35,46 +36,41 @@ def token_operation(context: df.DurableOrchestrationContext) -> Generator[Any, A
     return (yield context.call_entity(counter_of(asked["deployment"]), asked["operation"], asked["request"]))
 
 
-@bp.route(route="tokens/{deployment}/lock", methods=["POST"], auth_level=_LEVEL)
-@bp.durable_client_input(client_name="client")
-async def tokens_lock(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+@endpoint(endpoints.TOKENS_LOCK)
+async def tokens_lock(call: "Call") -> "Response":
     """Lock tokens for one call: body {app_id, token_count, id?}."""
     from functions.token_http import lock
 
-    return await lock(req, client)
+    return await lock(call)
 
 
-@bp.route(route="tokens/{deployment}/report", methods=["POST"], auth_level=_LEVEL)
-@bp.durable_client_input(client_name="client")
-async def tokens_report(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+@endpoint(endpoints.TOKENS_REPORT)
+async def tokens_report(call: "Call") -> "Response":
     """Say what a locked call used: body {app_id, request_id, prompt_tokens, completion_tokens}."""
     from functions.token_http import report
 
-    return await report(req, client)
+    return await report(call)
 
 
-@bp.route(route="tokens/{deployment}/release", methods=["POST"], auth_level=_LEVEL)
-@bp.durable_client_input(client_name="client")
-async def tokens_release(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+@endpoint(endpoints.TOKENS_RELEASE)
+async def tokens_release(call: "Call") -> "Response":
     """Give back tokens of a call that wasn't made: body {app_id, request_id}."""
     from functions.token_http import release
 
-    return await release(req, client)
+    return await release(call)
 
 
-@bp.route(route="tokens/{deployment}/limits", methods=["PUT"], auth_level=_LEVEL)
-@bp.durable_client_input(client_name="client")
-async def tokens_limits(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+@endpoint(endpoints.TOKENS_LIMITS)
+async def tokens_limits(call: "Call") -> "Response":
     """Change limits while running: body {tpm?, rpm?, request_window_s?, guard_s?, pace?}."""
     from functions.token_http import limits
 
-    return await limits(req, client)
+    return await limits(call)
 
 
-@bp.route(route="tokens/{deployment}/status", methods=["GET"], auth_level=_LEVEL)
-@bp.durable_client_input(client_name="client")
-async def tokens_status(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+@endpoint(endpoints.TOKENS_STATUS)
+async def tokens_status(call: "Call") -> "Response":
     """Limits, what is used and booked, when the window resets, the pending calls of each app."""
     from functions.token_http import status
 
-    return await status(req, client)
+    return await status(call)

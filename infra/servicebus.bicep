@@ -33,16 +33,17 @@ var roles = {
 // What arrives twice within the window is dropped. An outcome may be published again long after, so out queues
 // remember for a day. receives and sends: what the app does with the queue.
 var jobQueues = [
-  { name: 'audio-in', receives: true, sends: true, duplicateWindow: 'PT10M' } // sends: recordings dropped as blobs
+  { name: 'audio-in', receives: true, sends: true, duplicateWindow: 'PT10M' } // sends: what is submitted over HTTP
   { name: 'audio-prepare', receives: true, sends: true, duplicateWindow: 'PT10M' }
   { name: 'audio-out', receives: false, sends: true, duplicateWindow: 'P1D' }
-  { name: 'feedback-in', receives: true, sends: false, duplicateWindow: 'PT10M' }
+  { name: 'feedback-in', receives: true, sends: true, duplicateWindow: 'PT10M' }
   { name: 'feedback-run', receives: true, sends: true, duplicateWindow: 'PT10M' }
   { name: 'feedback-out', receives: false, sends: true, duplicateWindow: 'P1D' }
-  { name: 'reasoning-in', receives: true, sends: false, duplicateWindow: 'PT10M' }
+  { name: 'reasoning-in', receives: true, sends: true, duplicateWindow: 'PT10M' }
   { name: 'reasoning-run', receives: true, sends: true, duplicateWindow: 'PT10M' }
   { name: 'reasoning-out', receives: false, sends: true, duplicateWindow: 'P1D' }
   { name: 'run-turns', receives: true, sends: true, duplicateWindow: 'PT10M' }
+  { name: 'webhooks', receives: true, sends: true, duplicateWindow: 'PT10M' }
 ]
 var replies = [for reply in replyQueues: { name: reply, receives: false, sends: true, duplicateWindow: 'P1D' }]
 var queues = concat(jobQueues, replies)

@@ -33,7 +33,7 @@ var containers = [
   'sluice-runs' // rows of the files of runs
   'sluice-payloads' // bodies and outcomes too large for a table
 ]
-var tables = ['logindex', 'sluicefailures', 'sluicejobs', 'sluicepending', 'sluiceruns']
+var tables = ['logindex', 'sluicefailures', 'sluicejobs', 'sluicelimits', 'sluicelist', 'sluicepending', 'sluiceruns']
 
 // What the Functions host and Durable Functions need besides the app: their own containers, queues and tables.
 var roles = {

@@ -7,10 +7,12 @@ Local and cloud differ by these values only.
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared import run_settings
+from shared.config_http import HttpAuth, HttpSettings, http_auth, read_http_settings
+from shared.config_models import AppAccess as AppAccess
 from shared.config_models import DeploymentSettings as DeploymentSettings
 from shared.config_models import OpenAISettings as OpenAISettings
 from shared.config_models import QuotaSettings as QuotaSettings
@@ -62,21 +64,6 @@ class AudioSettings:
     chunk_s: float
     overlap_s: float
     timeout_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class AppAccess:
-    """How the command reaches the running app.
-
-    Attributes:
-        url: such as "https://NAME.azurewebsites.net"; None where none is set.
-        function_key: where its endpoints ask for a key.
-        resource_uri: audience of an Entra token, where they ask for that.
-    """
-
-    url: str | None
-    function_key: str | None = field(default=None, repr=False)
-    resource_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +198,11 @@ def turns_queue(env: Mapping[str, str] | None = None) -> str:
     return run_settings.turns_queue(Reader(os.environ if env is None else env))
 
 
+def webhook_queue(env: Mapping[str, str] | None = None) -> str:
+    """Where the calls of webhooks wait. Needed when the app is indexed."""
+    return Reader(os.environ if env is None else env).text("SLUICE_WEBHOOK_QUEUE") or "webhooks"
+
+
 def sweep_schedule(env: Mapping[str, str] | None = None) -> str:
     """How often to look for calls that nobody woke the pump for (NCRONTAB). Needed when the app is indexed."""
     return Reader(os.environ if env is None else env).text("SLUICE_SWEEP_SCHEDULE") or "0 * * * * *"
@@ -228,10 +220,31 @@ def app_access(env: Mapping[str, str] | None = None) -> AppAccess:
     return AppAccess(url, reader.text("SLUICE_FUNCTION_KEY"), reader.text("SLUICE_RESOURCE_URI"))
 
 
-def token_endpoints_level(env: Mapping[str, str] | None = None) -> str:
-    """Who may call the token counter's endpoints: "function" (with a key), or "anonymous" behind an Entra sign-in."""
-    level = (Reader(os.environ if env is None else env).text("SLUICE_TOKENS_AUTH_LEVEL") or "function").lower()
-    return level if level in ("function", "anonymous") else "function"
+def http_level(env: Mapping[str, str] | None = None) -> str:
+    """What the host asks of callers of the HTTP API: "function" (a key), or "anonymous" where the app asks itself.
+
+    Needed when the app is indexed.
+    """
+    auth = http_auth(Reader(os.environ if env is None else env))
+    return "function" if auth is HttpAuth.FUNCTION else "anonymous"
+
+
+def http_settings(env: Mapping[str, str] | None = None) -> HttpSettings:
+    """The settings of the HTTP API.
+
+    Raises:
+        ConfigurationError: names the setting that is wrong.
+    """
+    return read_http_settings(Reader(os.environ if env is None else env))
+
+
+def table_connection(env: Mapping[str, str] | None = None) -> Connection:
+    """Where the tables are.
+
+    Raises:
+        ConfigurationError: nothing says.
+    """
+    return Reader(os.environ if env is None else env).storage("table")
 
 
 def log_settings(env: Mapping[str, str] | None = None) -> LogSettings:

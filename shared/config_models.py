@@ -1,4 +1,4 @@
-"""The settings of model deployments: how each is called, and what of its quota is ours."""
+"""The settings of model deployments: how each is called, and what of its quota is ours; and how the app is reached."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -50,6 +50,21 @@ class DeploymentSettings:
 
     openai: OpenAISettings
     quota: QuotaSettings
+
+
+@dataclass(frozen=True, slots=True)
+class AppAccess:
+    """How the command reaches the running app.
+
+    Attributes:
+        url: such as "https://NAME.azurewebsites.net"; None where none is set.
+        function_key: where its endpoints ask for a key.
+        resource_uri: audience of an Entra token, where they ask for that.
+    """
+
+    url: str | None
+    function_key: str | None = field(default=None, repr=False)
+    resource_uri: str | None = None
 
 
 def chat_settings(reader: Reader) -> OpenAISettings:

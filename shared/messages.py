@@ -13,6 +13,7 @@ from shared.errors import InvalidMessageError
 
 JSON_CONTENT = "application/json"
 FAILURE_TEXT_LIMIT_CHARS = 1_000
+_LONGEST_URL_CHARS = 2_048
 
 
 class Priority(StrEnum):
@@ -31,6 +32,7 @@ class Envelope:
         job_id: the producer's message id.
         reply_to: the queue that wants the outcome instead of the kind's own out queue.
         claim_check: name of a blob that holds the body, where the message doesn't.
+        webhook: address that is told the outcome.
     """
 
     job_id: str
@@ -42,6 +44,7 @@ class Envelope:
     traceparent: str | None = None
     claim_check: str | None = None
     claim_check_sha256: str | None = None
+    webhook: str | None = None
 
     @classmethod
     def from_message(
@@ -54,9 +57,9 @@ class Envelope:
     ) -> "Envelope":
         """Read the envelope. A property that isn't understood is left out rather than refused."""
 
-        def text(name: str) -> str | None:
+        def text(name: str, most: int = 512) -> str | None:
             value = properties.get(name)
-            return str(value)[:512] if value not in (None, "") else None
+            return str(value)[:most] if value not in (None, "") else None
 
         priority = text("priority")
         return cls(
@@ -69,7 +72,20 @@ class Envelope:
             traceparent=text("traceparent") or text("Diagnostic-Id"),
             claim_check=text("claim_check"),
             claim_check_sha256=text("claim_check_sha256"),
+            webhook=text("webhook", _LONGEST_URL_CHARS),
         )
+
+    def properties(self) -> dict[str, str | int | None]:
+        """The application properties that `from_message` reads this from."""
+        return {
+            "app_id": self.app_id,
+            "priority": str(self.priority),
+            "run_id": self.run_id,
+            "traceparent": self.traceparent,
+            "claim_check": self.claim_check,
+            "claim_check_sha256": self.claim_check_sha256,
+            "webhook": self.webhook,
+        }
 
 
 @dataclass(frozen=True, slots=True)

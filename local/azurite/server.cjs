@@ -8,6 +8,7 @@ require("node:module").enableCompileCache(`${__dirname}/node_modules/.cache`); /
 require("./journal.cjs");
 require("./dates.cjs"); // after the journal, which applies its changes while a database is loaded
 require("./limits.cjs");
+require("./ranges.cjs");
 const { EMULATOR_ACCOUNT_KEY, EMULATOR_ACCOUNT_NAME } = require("azurite/dist/src/common/utils/constants");
 
 const LISTENING = /^Azurite (\w+) service is successfully listening at http:\/\/[\d.]+:(\d+)/;

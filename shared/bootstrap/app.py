@@ -35,11 +35,13 @@ class Services:
     """What the triggers hand over to.
 
     Attributes:
+        backend: what all of it stands on.
         chat: the deployment of all jobs that wait for quota as a whole.
         deployments: all, by name.
         jobs, step_calls: of several calls.
     """
 
+    backend: Backend
     intake: Intake
     runner: JobRunner
     jobs: StepwiseJobs
@@ -111,6 +113,7 @@ async def build(settings: Settings) -> Services:
         await backend.close()
 
     return Services(
+        backend=backend,
         intake=backend.intake,
         runner=runner,
         jobs=jobs,

@@ -16,15 +16,18 @@ from shared.bootstrap.kinds import (
     stepwise_kinds,
 )
 from shared.bootstrap.runs import RunNeeds, Runs, part_store, runs_of
-from shared.config import Settings
+from shared.config import Settings, webhook_queue
 from shared.jobs.failures import FailedJobs
 from shared.jobs.forget import Forgetting
 from shared.jobs.intake import Intake
+from shared.jobs.job_list import JobList
 from shared.jobs.kinds import JobKind, Kind
 from shared.jobs.lines import Line
+from shared.jobs.list_entry import partitions as list_partitions
+from shared.jobs.list_sweep import CountsFold, ListSweep
 from shared.jobs.pending import PendingTable
 from shared.jobs.publisher import Publisher
-from shared.jobs.record import partitions
+from shared.jobs.record import JobState, partitions
 from shared.jobs.retention import BookmarkRow, Retention, Sweep
 from shared.jobs.steps import StepwiseKind
 from shared.jobs.store import JobStore, TableJobStore
@@ -57,6 +60,7 @@ class Backend:
     stepwise: Mapping[str, StepwiseKind]
     tables: "TableServiceClient"
     store: JobStore
+    job_list: JobList
     pending: PendingTable
     lines: Mapping[str, Line]
     blobs: "BlobServiceClient"
@@ -82,7 +86,8 @@ async def connect(settings: Settings) -> Backend:
     quiet_libraries()
     tables = table_service(settings.tables)
     blobs = blob_service(settings.blobs)
-    store = TableJobStore(tables)
+    job_list = JobList(tables)
+    store = TableJobStore(tables, job_list)
     pending = PendingTable(tables)
     own, claim_checks = BlobContainer(blobs, PAYLOAD_CONTAINER), BlobContainer(blobs, CLAIM_CHECK_CONTAINER)
     audio = [BlobContainer(blobs, name) for name in (TRANSCRIPT_CONTAINER, SENT_CONTAINER)]
@@ -93,13 +98,16 @@ async def connect(settings: Settings) -> Backend:
     stepwise = stepwise_kinds(settings, blobs, feedback)
     kinds: dict[str, Kind] = {**single, **stepwise}
     lines = lines_of(single, stepwise, quota_queues(settings, pending), sender)
-    publisher = Publisher(store, payloads, sender, kinds, now)
+    publisher = Publisher(store, payloads, sender, kinds, now, webhook_queue())
     intake = Intake(store, payloads, publisher, lines, kinds, now)
     run_store = RunStore(tables)
     failed_jobs = FailedJobs(store, payloads, publisher, intake, lines, kinds, now, run_store.mark)
     keep = settings.retention
     retention = Retention(
-        [*_sweeps(tables, store, own, claim_checks, audio, kinds), RunSweep(run_store, part_store(blobs))],
+        [
+            *_sweeps(tables, store, job_list, own, claim_checks, audio, kinds),
+            RunSweep(run_store, part_store(blobs)),
+        ],
         BookmarkRow(tables),
         timedelta(days=keep.days) if keep.days else None,
         keep.minutes * 60,
@@ -107,6 +115,7 @@ async def connect(settings: Settings) -> Backend:
     )
 
     async def close() -> None:
+        await job_list.writer.close()
         await sender.close()
         await blobs.close()
         await tables.close()
@@ -125,6 +134,7 @@ async def connect(settings: Settings) -> Backend:
         stepwise=stepwise,
         tables=tables,
         store=store,
+        job_list=job_list,
         pending=pending,
         lines=lines,
         blobs=blobs,
@@ -147,6 +157,7 @@ async def connect(settings: Settings) -> Backend:
 def _sweeps(
     tables: "TableServiceClient",
     store: JobStore,
+    job_list: JobList,
     own: BlobContainer,
     claim_checks: BlobContainer,
     audio: Iterable[BlobContainer],
@@ -155,10 +166,13 @@ def _sweeps(
     """What retention looks through, in its order: rows before what is found by their absence."""
     sweeps: list[Sweep] = []
     for kind in kinds:
-        sweeps += [JobSweep(tables, claim_checks, partition) for partition in partitions(kind)]
+        sweeps += [JobSweep(tables, claim_checks, job_list, partition) for partition in partitions(kind)]
         sweeps.append(FailureSweep(tables, kind))
         sweeps.append(BlobSweep(own, kind, store, "blobs", keep_payload))
         sweeps.append(BlobSweep(claim_checks, kind, store, "claim_checks", keep_claim_check))
+        for part in list_partitions(kind):
+            sweeps += [ListSweep(tables, store, job_list, kind, part, state) for state in JobState]
+            sweeps.append(CountsFold(tables, part, now))
     sweeps += [BlobSweep(container, "audio", store, container.name, keep_payload) for container in audio]
     return [*sweeps, CallSweep(tables, store)]
 

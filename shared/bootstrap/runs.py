@@ -77,6 +77,7 @@ def runs_of(run_store: RunStore, needs: RunNeeds) -> Runs:
             runs=run_store,
             files=files,
             jobs=jobs,
+            store=needs.store,
             payloads=needs.payloads,
             reach=reach,
             failed_jobs=needs.failed_jobs,

@@ -27,11 +27,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message from an in queue. `count`: how often it was delivered, this time included."""
+    """One message from an in queue, or as if it came from there.
+
+    Attributes:
+        count: how often it was delivered, this time included.
+        tokens: the estimate, where it was made already.
+    """
 
     envelope: Envelope
     body: bytes
     count: int = 1
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _TakenIn:
+    """A job as it is stored now; None where it was removed in this moment. `waits`: its call has to line up."""
+
+    record: JobRecord | None
+    waits: bool
 
 
 class Intake:
@@ -67,9 +81,20 @@ class Intake:
         Raises:
             StorageError, MessagingError: what was stored stays; the batch may be delivered again.
         """
+        return any(taken.waits for taken in await self._take_in(kind, deliveries, dead_letter))
+
+    async def submit(self, kind: str, deliveries: Sequence[Delivery]) -> list[JobRecord | None]:
+        """As `accept`. Returns each job as it is stored now, which one of another body may have been before.
+
+        Raises:
+            StorageError, MessagingError
+        """
+        return [taken.record for taken in await self._take_in(kind, deliveries, None)]
+
+    async def _take_in(self, kind: str, deliveries: Sequence[Delivery], dead_letter: str | None) -> list[_TakenIn]:
         turns = asyncio.Semaphore(_CONCURRENCY)
 
-        async def one(delivery: Delivery) -> JobRecord | None:
+        async def one(delivery: Delivery) -> _TakenIn:
             sent = delivery.envelope
             ids = {"correlation_id": sent.correlation_id, "trace_id": trace_id_of(sent.traceparent)}
             async with turns:
@@ -77,14 +102,26 @@ class Intake:
                     return await self._accept_one(kind, delivery, dead_letter)
 
         results = await asyncio.gather(*(one(d) for d in deliveries), return_exceptions=True)
-        waiting = [r for r in results if isinstance(r, JobRecord)]
-        await self._lines[kind].enqueue(waiting)
+        taken = [r for r in results if isinstance(r, _TakenIn)]
+        await self._lines[kind].enqueue([one.record for one in taken if one.record is not None and one.waits])
         if failed := next((r for r in results if isinstance(r, BaseException)), None):
             raise failed
-        return bool(waiting)
+        return taken
 
-    async def _accept_one(self, kind: str, delivery: Delivery, dead_letter: str | None) -> JobRecord | None:
-        """Store one job. Returns its record where its call has to line up."""
+    async def check(self, kind: str, body: bytes) -> int:
+        """Whether a body is valid, and its call can ever be made. Returns the tokens of that, as estimated.
+
+        Raises:
+            InvalidMessageError, OversizedRequestError, ConfigurationError
+        """
+        request = self._kinds[kind].decode(body)
+        # In a thread: the first estimate loads the tokenizer, and a long text takes its time.
+        tokens = await asyncio.to_thread(self._kinds[kind].estimate, request)
+        self._lines[kind].check(tokens)
+        return tokens
+
+    async def _accept_one(self, kind: str, delivery: Delivery, dead_letter: str | None) -> _TakenIn:
+        """Store one job."""
         now = self._clock()
         tokens = 0
         error: SluiceError | None = None
@@ -95,10 +132,7 @@ class Intake:
             ):
                 raise AbandonedJobError(f"Service Bus dead-lettered the message: {dead_letter}")
             body = await self._body(delivery)
-            request = self._kinds[kind].decode(body)
-            # In a thread: the first estimate loads the tokenizer, and a long text takes its time.
-            tokens = await asyncio.to_thread(self._kinds[kind].estimate, request)
-            self._lines[kind].check(tokens)
+            tokens = delivery.tokens if delivery.tokens is not None else await self.check(kind, body)
         except PermanentError as caught:
             error = caught
         prefix = JobRecord.prefix(kind, delivery.envelope.job_id)
@@ -118,21 +152,22 @@ class Intake:
             app_id=stored.app_id,
             reason=stored.error_code,
         )
-        if error is None:
-            return stored
-        await self._publisher.publish(stored)
-        return None
+        if error is not None:
+            await self._publisher.publish(stored)
+        return _TakenIn(stored, waits=error is None)
 
-    async def _resume(self, kind: str, job_id: str) -> JobRecord | None:
+    async def _resume(self, kind: str, job_id: str) -> _TakenIn:
         """The job is known already: finish the step that was cut off, if one was."""
         record = await self._store.get(kind, job_id)
         if record is None:  # removed in this moment: it was known, so it has had its end
-            return None
+            return _TakenIn(None, waits=False)
         decision = on_duplicate(record)
         if isinstance(decision, Publish):
             await self._publisher.publish(record)
         log_event(logger, "job_known", job_id=job_id, kind=kind, state=str(record.state))
-        return record if isinstance(decision, Requeue) else None
+        if isinstance(decision, Requeue):
+            await self._store.relist(record)
+        return _TakenIn(record, waits=isinstance(decision, Requeue))
 
     async def _body(self, delivery: Delivery) -> bytes:
         envelope = delivery.envelope

@@ -32,6 +32,14 @@ class Line(Protocol):
         """
         ...
 
+    async def withdraw(self, record: JobRecord) -> None:
+        """Take a job that was pending out of the line, as far as that goes: one that is let through ends by itself.
+
+        Raises:
+            StorageError
+        """
+        ...
+
 
 class RunLine:
     """Implements Line for jobs of several calls: a message on their run queue at once; each call lines up later.
@@ -59,6 +67,9 @@ class RunLine:
         """See Line."""
         if records:
             await self._sender.send(self._queue, [_run_message(record) for record in records])
+
+    async def withdraw(self, record: JobRecord) -> None:
+        """See Line. A message that is sent stays."""
 
 
 def _run_message(record: JobRecord) -> OutgoingMessage:

@@ -50,6 +50,10 @@ class PendingCalls(Protocol):
         """Add calls; one that is there already stays as it is."""
         ...
 
+    async def remove(self, deployment: str, keys: Iterable[str]) -> None:
+        """Delete rows, also such as are gone already."""
+        ...
+
     async def remove_job(self, kind: str, job_id: str) -> int:
         """Delete all calls of a job, of any deployment. Returns how many there were."""
         ...
@@ -146,7 +150,7 @@ class PendingTable:
         return counts
 
     async def remove(self, deployment: str, keys: Iterable[str]) -> None:
-        """Delete rows, also such as are gone already."""
+        """See PendingCalls."""
         wanted = list(keys)
         for start in range(0, len(wanted), _TRANSACTION_LIMIT):
             await self._remove(deployment, wanted[start : start + _TRANSACTION_LIMIT])

@@ -9,6 +9,7 @@ from shared.jobs.kinds import Kind
 from shared.jobs.lifecycle import failure_text
 from shared.jobs.record import JobRecord, JobState, run_of
 from shared.jobs.store import JobStore
+from shared.jobs.webhook_ticket import WebhookTicket
 from shared.messages import Failure, Outcome, OutgoingMessage, TokenUsage, to_json
 from shared.messaging.sender import MessageSender
 from shared.storage.payloads import PayloadStore
@@ -22,7 +23,11 @@ logger = logging.getLogger(__name__)
 
 
 class Publisher:
-    """The last steps of every job, shared by intake, runner, dead letters and replay."""
+    """The last steps of every job, shared by intake, runner, dead letters and replay.
+
+    Args:
+        webhook_queue: where the calls of webhooks wait; None for none.
+    """
 
     def __init__(
         self,
@@ -31,12 +36,14 @@ class Publisher:
         sender: MessageSender,
         kinds: Mapping[str, Kind],
         clock: Callable[[], datetime],
+        webhook_queue: str | None = None,
     ) -> None:
         self._store = store
         self._payloads = payloads
         self._sender = sender
         self._kinds = kinds
         self._clock = clock
+        self._webhook_queue = webhook_queue
 
     async def succeeded(self, record: JobRecord, result: Mapping[str, object], model: str | None) -> JobRecord:
         """A succeeded job with its outcome, not written yet."""
@@ -74,6 +81,8 @@ class Publisher:
                 raise
             log_event(logger, "reply_to_unknown", level=logging.WARNING, job_id=record.job_id)
             await self._sender.send(outbox, [message])
+        if record.webhook is not None and self._webhook_queue is not None:
+            await self._sender.send(self._webhook_queue, [WebhookTicket.of(record).message()])
         await self._mark_published(record)
 
     async def _with_outcome(

@@ -62,6 +62,10 @@ class QuotaQueue:
         """
         await self.put([PendingCall.of(record) for record in records])
 
+    async def withdraw(self, record: JobRecord) -> None:
+        """See Line."""
+        await self._pending.remove(self._deployment or "", [PendingCall.of(record).key])
+
     async def put(self, calls: Sequence[PendingCall]) -> None:
         """As `enqueue`, for calls."""
         if calls:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -35,6 +35,19 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class InList:
+    """Where a job is in the list of jobs.
+
+    Attributes:
+        state: under which it is thought to be there.
+        sure: whether that was written by this process; else it may have been cut off before.
+    """
+
+    state: JobState
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class JobRecord:
     """One job.
 
@@ -51,6 +64,7 @@ class JobRecord:
         outcome: the stored Outcome, as JSON.
         failure_key: row of the failure index, while the job is failed.
         etag: of the row that this was read from.
+        listed: where the list of jobs has it, as far as this process knows.
     """
 
     kind: str
@@ -75,6 +89,7 @@ class JobRecord:
     traceparent: str | None = None
     claim_check: str | None = None
     claim_check_sha256: str | None = None
+    webhook: str | None = None
     draft: Payload | None = None
     draft_error: str | None = None
     not_before: datetime | None = None
@@ -84,6 +99,7 @@ class JobRecord:
     failure_key: str | None = None
     published_at: datetime | None = None
     etag: str | None = None
+    listed: InList | None = field(default=None, compare=False)
 
     @classmethod
     def new(cls, kind: str, envelope: Envelope, body: Payload, now: datetime, tokens: int = 0) -> "JobRecord":
@@ -103,6 +119,7 @@ class JobRecord:
             traceparent=envelope.traceparent,
             claim_check=envelope.claim_check,
             claim_check_sha256=envelope.claim_check_sha256,
+            webhook=envelope.webhook,
         )
 
     @property
@@ -127,19 +144,19 @@ class JobRecord:
             "RowKey": row_key(self.job_id),
             "v": ROW_VERSION,
         }
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is None or field.name == "etag":
+        for column in fields(self):
+            value = getattr(self, column.name)
+            if value is None or column.name in ("etag", "listed"):
                 continue
             if isinstance(value, Payload):
-                row[f"{field.name}_size"] = value.size
-                row[f"{field.name}_sha256"] = value.sha256
+                row[f"{column.name}_size"] = value.size
+                row[f"{column.name}_sha256"] = value.sha256
                 if value.inline is not None:
-                    row[f"{field.name}_inline"] = value.inline
+                    row[f"{column.name}_inline"] = value.inline
                 else:
-                    row[f"{field.name}_blob"] = value.blob
+                    row[f"{column.name}_blob"] = value.blob
             else:
-                row[field.name] = str(value) if isinstance(value, StrEnum) else value
+                row[column.name] = str(value) if isinstance(value, StrEnum) else value
         return row
 
     @classmethod
@@ -152,7 +169,7 @@ class JobRecord:
                 values[name] = Payload(row[f"{name}_size"], row[f"{name}_sha256"], inline=inline, blob=blob)
         values["state"] = JobState(values["state"])
         values["priority"] = Priority(values["priority"])
-        return cls(**values, etag=etag)
+        return cls(**values, etag=etag, listed=InList(values["state"]))
 
     def changed(self, now: datetime, **changes: Any) -> "JobRecord":
         """A copy with these changes, to be written over the row that this was read from."""

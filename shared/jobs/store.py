@@ -1,6 +1,8 @@
-"""The job store: one table row per job, an index of the failed ones. Optimistic concurrency by ETag."""
+"""The job store: one table row per job, an index of the failed ones, a list of all. Optimistic concurrency by ETag."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,7 +11,9 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.data.tables import UpdateMode
 
 from shared.errors import ConflictError
-from shared.jobs.record import JobRecord, JobState, partition_key, row_key
+from shared.jobs.job_list import JobList
+from shared.jobs.list_entry import ListEntry
+from shared.jobs.record import InList, JobRecord, JobState, partition_key, row_key
 from shared.storage.azure import REPEAT, storage_errors
 
 if TYPE_CHECKING:
@@ -37,8 +41,16 @@ class JobStore(Protocol):
         """
         ...
 
+    async def enlist(self, records: Sequence[JobRecord]) -> None:
+        """Enter jobs into the list of jobs that were stored without it. Doing so twice is harmless."""
+        ...
+
+    async def relist(self, record: JobRecord) -> None:
+        """See to it that the list of jobs has this job in its state, also where whoever wrote its row was cut off."""
+        ...
+
     async def remove(self, record: JobRecord) -> None:
-        """Delete the row that a record was read from, and its entry among the failures. One that is gone is no error.
+        """Delete the row that a record was read from, and its entries elsewhere. One that is gone is no error.
 
         Raises:
             ConflictError: the row has changed since.
@@ -49,8 +61,12 @@ class JobStore(Protocol):
         """Delete what the index of failures has of a job, also entries that a crash left. Returns how many."""
         ...
 
-    def failures(self, kind: str) -> AsyncIterator[JobRecord]:
-        """The failed jobs of a kind, newest first."""
+    def failures(self, kind: str, after: str | None = None) -> AsyncIterator[JobRecord]:
+        """The failed jobs of a kind, newest first.
+
+        Args:
+            after: `failure_key` of the last that was seen, to go on behind it.
+        """
         ...
 
 
@@ -59,10 +75,18 @@ class TableJobStore:
 
     The index entry of a failed job is written before its row says so and removed after the row stops saying so:
     a crash in between leaves an entry too many, never one too few, and readers check the row.
+
+    The list of jobs follows the row: after a job is stored, and before its outcome is marked published. Whoever takes
+    up a job after a crash puts that right (`relist`, or the next change of state). That a job runs is listed a moment
+    later.
+
+    Args:
+        job_list: None for one of its own.
     """
 
-    def __init__(self, service: "TableServiceClient") -> None:
+    def __init__(self, service: "TableServiceClient", job_list: JobList | None = None) -> None:
         self._service = service
+        self._list = job_list or JobList(service)
         self._jobs: TableClient = service.get_table_client(JOBS_TABLE)
         self._failures: TableClient = service.get_table_client(FAILURES_TABLE)
 
@@ -71,6 +95,7 @@ class TableJobStore:
         async with storage_errors("Creating the job tables"):
             for name in (JOBS_TABLE, FAILURES_TABLE):
                 await self._service.create_table_if_not_exists(name, **REPEAT)
+        await self._list.prepare()
 
     async def add(self, record: JobRecord) -> JobRecord | None:
         """See JobStore. After a lost answer the SDK's own retry makes this None although the row is ours."""
@@ -80,7 +105,9 @@ class TableJobStore:
                 meta = await self._jobs.create_entity(record.to_row(), **REPEAT)
             except ResourceExistsError:
                 return None
-        return JobRecord.from_row(record.to_row(), meta["etag"])
+        stored = JobRecord.from_row(record.to_row(), meta["etag"])
+        await self._list.writer.move(ListEntry.of(stored), None, stored.state)
+        return replace(stored, listed=InList(stored.state, sure=True))
 
     async def get(self, kind: str, job_id: str) -> JobRecord | None:
         """See JobStore."""
@@ -90,6 +117,8 @@ class TableJobStore:
         """See JobStore."""
         old_key = record.failure_key
         record = await self._index(record)
+        if record.published_at is not None:
+            record = await self._follow(record)
         async with storage_errors("Updating a job"):
             try:
                 meta = await self._jobs.update_entity(
@@ -102,10 +131,21 @@ class TableJobStore:
                 raise ConflictError("Updating a job: it was deleted meanwhile.") from None
         if old_key and record.failure_key is None:
             await self._unindex(record.kind, old_key)
-        return JobRecord.from_row(record.to_row(), meta["etag"])
+        stored = replace(JobRecord.from_row(record.to_row(), meta["etag"]), listed=record.listed)
+        return await self._follow(stored)
+
+    async def enlist(self, records: Sequence[JobRecord]) -> None:
+        """See JobStore."""
+        moves = (self._list.writer.move(ListEntry.of(record), None, record.state) for record in records)
+        await asyncio.gather(*moves)
+
+    async def relist(self, record: JobRecord) -> None:
+        """See JobStore."""
+        await self._list.writer.settle(ListEntry.of(record), record.state)
 
     async def remove(self, record: JobRecord) -> None:
-        """See JobStore."""
+        """See JobStore. The list comes first: without the row nobody knows the entry."""
+        await self._list.remove([record])
         async with storage_errors("Deleting a job"):
             await self._jobs.delete_entity(
                 partition_key(record.kind, record.job_id),
@@ -128,10 +168,13 @@ class TableJobStore:
                 count += 1
         return count
 
-    async def failures(self, kind: str) -> AsyncIterator[JobRecord]:
+    async def failures(self, kind: str, after: str | None = None) -> AsyncIterator[JobRecord]:
         """See JobStore."""
         async with storage_errors("Listing failed jobs"):
-            async for entry in self._failures.query_entities("PartitionKey eq @kind", parameters={"kind": kind}):
+            entries = self._failures.query_entities(
+                "PartitionKey eq @kind and RowKey gt @after", parameters={"kind": kind, "after": after or ""}
+            )
+            async for entry in entries:
                 record = await self._read(entry["job_partition"], entry["job_row"])
                 if record and record.state is JobState.FAILED and record.failure_key == entry["RowKey"]:
                     yield record
@@ -143,6 +186,21 @@ class TableJobStore:
             except ResourceNotFoundError:
                 return None
         return JobRecord.from_row(entity, entity.metadata["etag"])
+
+    async def _follow(self, record: JobRecord) -> JobRecord:
+        """Let the list follow a row."""
+        entry, at = ListEntry.of(record), record.listed
+        if at is None:
+            await self._list.writer.settle(entry, record.state)
+        elif at.state is record.state:
+            if not at.sure and record.published_at is not None:
+                await self._list.writer.settle(entry, record.state)
+            return record
+        elif record.state is JobState.RUNNING:
+            self._list.writer.note(entry, at.state, record.state)
+        else:
+            await self._list.writer.move(entry, at.state, record.state)
+        return replace(record, listed=InList(record.state, sure=True))
 
     async def _index(self, record: JobRecord) -> JobRecord:
         """Give a failed job its index entry, and a job that isn't failed none."""

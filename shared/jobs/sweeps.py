@@ -12,6 +12,7 @@ from azure.core import MatchConditions
 from azure.data.tables import TableTransactionError
 
 from shared.errors import ConflictError
+from shared.jobs.job_list import JobList
 from shared.jobs.pending import PENDING_TABLE
 from shared.jobs.record import JobRecord, JobState, job_id_of
 from shared.jobs.retention import Swept, is_due
@@ -31,7 +32,7 @@ _BLOB_PAGE = 1000
 _CONCURRENCY = 16
 # Of a row of a job what the decision needs. The texts would make up most of what is read.
 _COLUMNS = [
-    *("PartitionKey", "RowKey", "kind", "job_id", "state", "priority", "claim_check"),
+    *("PartitionKey", "RowKey", "kind", "job_id", "app_id", "state", "priority", "claim_check"),
     *("created_at", "updated_at", "published_at", "body_size", "body_sha256"),
 ]
 
@@ -39,12 +40,18 @@ logger = logging.getLogger(__name__)
 
 
 class JobSweep:
-    """The rows of one partition of jobs. A claim check that a row names goes before it: no other place knows of it."""
+    """The rows of one partition of jobs. A claim check that a row names goes before it: no other place knows of it.
+
+    So does its entry in the list of jobs: without the row only a walk through the list finds it (ListSweep).
+    """
 
     what = "jobs"
 
-    def __init__(self, service: "TableServiceClient", claim_checks: BlobContainer, partition: str) -> None:
+    def __init__(
+        self, service: "TableServiceClient", claim_checks: BlobContainer, job_list: JobList, partition: str
+    ) -> None:
         self.name = f"jobs {partition}"
+        self._list = job_list
         self._table: TableClient = service.get_table_client(JOBS_TABLE)
         self._claim_checks = claim_checks
         self._partition = partition
@@ -59,6 +66,7 @@ class JobSweep:
         )
         due = [row for row in rows if self._is_due(row, cutoff)]
         free = await _those(due, self._unclaim)
+        await self._list.remove(_record(row) for row in free)
         return Swept(await _delete(self._table, free), rows[-1]["RowKey"] if rows else None)
 
     async def _unclaim(self, row: Mapping[str, Any]) -> bool:
@@ -71,10 +79,8 @@ class JobSweep:
         return True
 
     def _is_due(self, row: Mapping[str, Any], cutoff: datetime) -> bool:
-        # Asked for a column that a row doesn't have, the service says null (Azurite says nothing).
-        given = {name: value for name, value in row.items() if value is not None}
         try:
-            return is_due(JobRecord.from_row(given, None), cutoff)
+            return is_due(_record(row), cutoff)
         except (KeyError, TypeError, ValueError):
             log_event(logger, "row_unreadable", level=logging.ERROR, partition=self._partition, row=row["RowKey"])
             return False
@@ -205,6 +211,11 @@ def keep_claim_check(name: str) -> timedelta | None:
     if re.fullmatch(r"outcome-\d+\.json", name):
         return timedelta(0)
     return UNCLAIMED if name == "body.json" else None
+
+
+def _record(row: Mapping[str, Any]) -> JobRecord:
+    # Asked for a column that a row doesn't have, the service says null (Azurite says nothing).
+    return JobRecord.from_row({name: value for name, value in row.items() if value is not None}, None)
 
 
 async def _rows(

@@ -76,7 +76,7 @@ def sluice_error(error: Exception, deployment: str) -> SluiceError:
 
 def _connection_error(error: APIConnectionError, deployment: str) -> SluiceError:
     cause: BaseException = error
-    while inner := cause.__cause__ or cause.__context__:
+    while inner := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__):
         cause = inner
     # Texts other than the system's may quote headers, and with them the key.
     reason = f": {cause.strerror}" if isinstance(cause, OSError) and cause.strerror else ""

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from shared.errors import PermanentError
 from shared.jobs.failures import FailedJobs
 from shared.jobs.record import JobRecord, JobState, run_job_id
+from shared.jobs.store import JobStore
 from shared.messages import Envelope, Priority, to_json
 from shared.runs.part_jobs import PartJobs, each
 from shared.runs.parts import PartStore
@@ -53,6 +54,7 @@ class ConductorParts:
     runs: RunStore
     files: PartStore
     jobs: PartJobs
+    store: JobStore
     payloads: PayloadStore
     reach: Reach
     failed_jobs: FailedJobs
@@ -221,6 +223,7 @@ class Conductor:
             records.append(JobRecord.new(run.spool.kind, _envelope(run, job_id), payload, now, row.tokens))
         if records:
             pending = await self._parts.jobs.create(run.name, part, records)
+            await self._parts.store.enlist(pending)
             await self._parts.reach.lines[run.spool.kind].enqueue(pending)
         return len(records)
 

@@ -70,7 +70,12 @@ def test_status_counts_queues(system: System) -> None:
     assert facts["kinds"]["feedback"]["queues"]["feedback-in"]["dead_letters"] == 0
     assert facts["stack"]["pid"] > 0
     assert "settings" not in facts["stack"]
-    assert "feedback-out" in system.sluice("status").stdout
+    app = facts["app"]["kinds"]["feedback"]
+    assert app["last_hour"]["accepted"] >= 2
+    assert app["states"]["succeeded"]["count"] >= 1
+    for_people = system.sluice("status").stdout
+    assert "ended, by 3 minutes" in for_people
+    assert "Dead letters: none" in for_people
 
 
 def test_mistakes_have_readable_errors_and_exit_codes(system: System, tmp_path: Path) -> None:

@@ -115,6 +115,7 @@ async def test_status_without_the_app(running: Stack, backend: Backend, tmp_path
     without_key = _sluice(running, "status", env=_env())
     assert without_key.returncode == 0
     assert "refuses this identity or key (401)" in without_key.stdout
+    assert "feedback-out" in without_key.stdout, "the queues are looked at directly then"
     assert "no app 1" in without_key.stdout
     assert await backend.pending.remove_job("feedback", "waits") == 1
 

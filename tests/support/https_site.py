@@ -31,7 +31,11 @@ class HttpsSite:
     def connector(self) -> aiohttp.TCPConnector:
         """Leads every name here, and trusts this site's certificate only."""
         trust = ssl.create_default_context(cafile=self.certificate)
-        return aiohttp.TCPConnector(resolver=_ToHere(self.port), ssl=trust)
+        return aiohttp.TCPConnector(resolver=self.resolver(), ssl=trust)
+
+    def resolver(self) -> AbstractResolver:
+        """Leads every name here."""
+        return _ToHere(self.port)
 
 
 class _ToHere(AbstractResolver):

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cli.queues import browse
 from shared.bootstrap import Backend, connect
 from shared.config import Settings
 from shared.errors import SluiceError
 from shared.jobs.record import JobRecord
+from shared.messaging.browser import browse
 
 
 @dataclass

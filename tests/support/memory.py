@@ -1,6 +1,6 @@
 """In-memory doubles of storage and messaging that keep the real semantics: ETags, duplicate detection, failures."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -47,6 +47,9 @@ class MemoryJobStore:
             raise ConflictError("It has changed.")
         return self._stamp(record)
 
+    async def relist(self, record: JobRecord) -> None:
+        self._check()
+
     async def remove(self, record: JobRecord) -> None:
         self._check()
         current = self.rows.get((record.kind, record.job_id))
@@ -58,11 +61,12 @@ class MemoryJobStore:
         self._check()
         return 0  # `failures` looks at the rows themselves
 
-    async def failures(self, kind: str) -> AsyncIterator[JobRecord]:
+    async def failures(self, kind: str, after: str | None = None) -> AsyncIterator[JobRecord]:
         self._check()
         failed = [r for r in self.rows.values() if r.kind == kind and r.state is JobState.FAILED]
         for record in sorted(failed, key=lambda r: r.updated_at, reverse=True):
-            yield record
+            if record.failure_key is None or record.failure_key > (after or ""):
+                yield record
 
     def touch(self, kind: str, job_id: str) -> None:
         """Change a row's ETag, as another writer would."""
@@ -142,6 +146,10 @@ class MemoryPending:
                 raise StorageError("The table is away.")
             self.calls[call.key] = call
             await self._sender.send(self._run_queue, [call.run_message()])
+
+    async def remove(self, deployment: str, keys: Iterable[str]) -> None:
+        for key in keys:
+            self.calls.pop(key, None)
 
     async def remove_job(self, kind: str, job_id: str) -> int:
         keys = [key for key, call in self.calls.items() if (call.kind, call.job_id) == (kind, job_id)]

@@ -27,3 +27,28 @@ def word_errors(truth: str, heard: str) -> int:
 def word_error_rate(truth: str, heard: str) -> float:
     """Errors by words that were said: 0 is right, 0.05 one word in twenty."""
     return word_errors(truth, heard) / max(1, len(words_of(truth)))
+
+
+def errors_by_word(truth: str, heard: str) -> list[int]:
+    """Where the errors are: how many at each word that was said. What was inserted counts to the word before it."""
+    said, written = words_of(truth), words_of(heard)
+    rows = [list(range(len(written) + 1))]
+    for i, word in enumerate(said, 1):
+        row = [i]
+        for j, other in enumerate(written, 1):
+            row.append(min(rows[-1][j - 1] + (word != other), rows[-1][j] + 1, row[-1] + 1))
+        rows.append(row)
+    errors = [0] * len(said)
+    i, j = len(said), len(written)
+    while i or j:
+        here = rows[i][j]
+        if i and j and here == rows[i - 1][j - 1] + (said[i - 1] != written[j - 1]):
+            i, j = i - 1, j - 1
+            errors[i] += said[i] != written[j]
+        elif i and here == rows[i - 1][j] + 1:
+            i -= 1
+            errors[i] += 1
+        else:
+            j -= 1
+            errors[max(0, i - 1)] += 1
+    return errors

@@ -12,9 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Lowest first. A module imports from lower ranks, or from its own where no circle results.
 RANKS = [
+    "shared.version",
     "shared.errors",
     "shared.config_reader",
     "shared.config_models",
+    "shared.config_http",
     "shared.log_settings",
     "shared.run_settings",
     "shared.config",
@@ -32,6 +34,7 @@ RANKS = [
     "shared.runs",
     "shared.security",
     "shared.health",
+    "shared.http_api",
     "shared.log_services",
     "shared.bootstrap",
     "functions",
@@ -63,6 +66,7 @@ HEAVY = (
     "tiktoken",
     "pydantic",
     "imageio_ffmpeg",
+    "jwt",
     "azure.servicebus",
     "azure.data.tables",
     "azure.storage",

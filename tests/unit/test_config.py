@@ -15,7 +15,6 @@ from shared.config import (
     feedback_queues,
     retention_schedule,
     sweep_schedule,
-    token_endpoints_level,
 )
 from shared.errors import ConfigurationError
 
@@ -159,11 +158,6 @@ def test_schedules() -> None:
     assert (sweep_schedule({}), retention_schedule({})) == ("0 * * * * *", "0 30 2 * * *")
     assert sweep_schedule({"SLUICE_SWEEP_SCHEDULE": "*/5 * * * * *"}) == "*/5 * * * * *"
     assert retention_schedule({"SLUICE_RETENTION_SCHEDULE": "0 0 4 * * *"}) == "0 0 4 * * *"
-
-
-@pytest.mark.parametrize(("value", "level"), [("", "function"), ("Anonymous", "anonymous"), ("none", "function")])
-def test_endpoints_are_never_open_by_a_mistake(value: str, level: str) -> None:
-    assert token_endpoints_level({"SLUICE_TOKENS_AUTH_LEVEL": value}) == level
 
 
 def test_access_to_the_app() -> None:

@@ -6,13 +6,13 @@ import math
 from contextlib import suppress
 from typing import Any
 
-import azure.functions as func
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.token_http import _body, _respond
 from shared.errors import InvalidMessageError
+from shared.http_api.messages import Request, Trail
 from shared.quota.operations import parse
 
 JSON = st.recursive(
@@ -22,8 +22,11 @@ JSON = st.recursive(
 )
 
 
-def request(body: bytes) -> func.HttpRequest:
-    return func.HttpRequest("POST", "/api/tokens/gpt/lock", route_params={"deployment": "gpt"}, body=body)
+TRAIL = Trail("mine", "0" * 31 + "1")
+
+
+def request(body: bytes) -> Request:
+    return Request("POST", "/api/tokens/gpt/lock", {"deployment": "gpt"}, body=body)
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
@@ -51,14 +54,16 @@ def test_a_bad_body_gets_a_problem(raw: bytes) -> None:
     async def never(_: dict[str, Any]) -> dict[str, Any]:
         raise AssertionError("it is refused before")
 
-    response = asyncio.run(_respond(request(raw), never))
-    assert (response.status_code, response.mimetype) == (400, "application/problem+json")
-    problem = json.loads(response.get_body())
-    assert problem == {
-        "type": "about:blank",
-        "title": "invalid_message",
+    response = asyncio.run(_respond(request(raw), TRAIL, never))
+    assert (response.status, response.content_type) == (400, "application/problem+json")
+    assert json.loads(response.body) == {
+        "type": "/api/docs#invalid_message",
+        "title": "Bad Request",
         "status": 400,
         "detail": "The body must be a JSON object.",
+        "code": "invalid_message",
+        "trace_id": TRAIL.trace_id,
+        "correlation_id": "mine",
     }
 
 
@@ -70,19 +75,19 @@ def test_answers_that_are_errors_become_problems(code: str, status: int) -> None
     async def refuse(_: dict[str, Any]) -> dict[str, Any]:
         return {"ok": False, "code": code, "error": "why"}
 
-    response = asyncio.run(_respond(request(b"{}"), refuse))
-    problem = json.loads(response.get_body())
-    assert response.status_code == status
-    assert problem == {"type": "about:blank", "title": code, "status": status, "detail": "why"}
+    response = asyncio.run(_respond(request(b"{}"), TRAIL, refuse))
+    problem = json.loads(response.body)
+    assert response.status == status
+    assert (problem["status"], problem["code"], problem["detail"]) == (status, code, "why")
 
 
 def test_a_refused_lock_is_an_answer() -> None:
     async def refuse(_: dict[str, Any]) -> dict[str, Any]:
         return {"ok": True, "allowed": False}
 
-    response = asyncio.run(_respond(request(b"{}"), refuse))
-    assert (response.status_code, response.mimetype) == (200, "application/json")
-    assert json.loads(response.get_body()) == {"allowed": False}
+    response = asyncio.run(_respond(request(b"{}"), TRAIL, refuse))
+    assert (response.status, response.content_type) == (200, "application/json")
+    assert json.loads(response.body) == {"allowed": False}
 
 
 @given(st.fixed_dictionaries({}, optional={"id": JSON, "token_count": JSON}))

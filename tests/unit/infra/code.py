@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shared import config
+from tests.support.app_functions import app_functions
 
 ROOT = Path(__file__).parents[3]
 DEPLOYED = [ROOT / "function_app.py", *sorted(ROOT.glob("shared/**/*.py")), *sorted(ROOT.glob("functions/**/*.py"))]
@@ -61,7 +62,7 @@ def code() -> Code:
     constants = dict(_constants())
     return Code(
         received=frozenset(queues),
-        sent=frozenset(_called(r"queue:|_queue$") - _called(r"queue:inbox$")),
+        sent=frozenset(_called(r"queue:|_queue$") | {config.webhook_queue({})}),
         topics=frozenset(value for name, value in constants.items() if name.endswith("_TOPIC")),
         containers=frozenset(
             {value for name, value in constants.items() if name.endswith("_CONTAINER")}
@@ -84,9 +85,7 @@ def code() -> Code:
 
 
 def _triggers() -> Iterator[tuple[str, dict[str, Any]]]:
-    import function_app
-
-    for function in function_app.app.get_functions():
+    for function in app_functions():
         yield function.get_function_name(), function.get_trigger().get_dict_repr()
 
 

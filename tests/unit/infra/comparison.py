@@ -14,7 +14,6 @@ OF_THE_PLATFORM = re.compile(
     r"(AzureWebJobsStorage|ServiceBusConnection)__\w+|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING"
     r"|AZURE_CLIENT_ID|AzureFunctionsJobHost__\w+|DURABLE_TASK_SCHEDULER_CONNECTION_STRING"
 )
-_SENDS_TO_ITS_INBOX = {"audio-in": "recordings that were dropped as blobs"}
 
 
 def differences(code: Code, azure: Azure) -> list[str]:
@@ -90,7 +89,7 @@ def _roles(code: Code, azure: Azure) -> Iterator[str]:
         if name in code.received:
             needed.add(f"Azure Service Bus Data Receiver on {queue}/{name}")
             needed.add(f"Azure Service Bus Data Owner on {queue}/{name}")  # this case scales by queue length
-        if name in code.sent or name in _SENDS_TO_ITS_INBOX:
+        if name in code.sent:
             needed.add(f"Azure Service Bus Data Sender on {queue}/{name}")
     needed.add(f"Azure Service Bus Data Sender on {queue}/answers")
     needed |= {

@@ -32,9 +32,9 @@ def test_what_the_code_uses_is_what_the_bicep_deploys() -> None:
         ),
         (
             "servicebus.bicep",
-            "'feedback-in', receives: true, sends: false",
-            "'feedback-in', receives: true, sends: true",
-            "queues/feedback-in, which nothing needs",
+            "'feedback-out', receives: false, sends: true",
+            "'feedback-out', receives: true, sends: true",
+            "queues/feedback-out, which nothing needs",
         ),
         ("servicebus.bicep", "'PT1M' //", "'PT5M' //", "has lockDuration PT5M"),
         (

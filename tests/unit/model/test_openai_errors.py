@@ -184,6 +184,14 @@ def test_connections(causes: list[Exception], reached: bool, text: str) -> None:
     assert SECRET not in str(failure)
 
 
+def test_what_a_library_hides_is_no_cause() -> None:
+    """AnyIO tells the end of a stream by an IndexError of its own, which it suppresses."""
+    error = openai.APIConnectionError(request=REQUEST)
+    error.__cause__ = ended = EOFError()
+    ended.__context__, ended.__suppress_context__ = IndexError(), True
+    assert "failed: EOFError (" in str(sluice_error(error, "d1"))
+
+
 @pytest.mark.parametrize(
     "error",
     [ClientAuthenticationError(SECRET), CredentialUnavailableError(SECRET), ServiceRequestError(SECRET)],
