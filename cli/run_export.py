@@ -1,15 +1,15 @@
 """`sluice results export`: what became of each row, beside the row."""
 
 from pathlib import Path
-from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.console import EXIT_OK, err
 from cli.run_tables import open_table
 from shared.bootstrap import Backend
+from shared.http_api.runs import whole_row
 from shared.jobs.feedback_profile import FeedbackProfile
-from shared.runs.results import ResultColumns, RowResult, result_fields
+from shared.runs.results import ResultColumns, result_fields
 
 _FIELDS = {
     "reasoning": ["answer", "confidence", "steps", "evidence"],
@@ -34,7 +34,7 @@ async def export(system: Backend, name: str, to: Path, *, only_final: bool) -> i
         async for found in system.runs.results.rows(run):
             unfinished += not found.final
             if found.final or not only_final:
-                write(columns.cells(found), _whole(found))
+                write(columns.cells(found), whole_row(found))
                 written += 1
             if found.row.number % 1000 == 0:
                 bar.update(task, completed=found.row.number)
@@ -47,22 +47,6 @@ def _result_fields(system: Backend, kind: str) -> list[str]:
     if kind in _FIELDS:
         return _FIELDS[kind]
     return result_fields(FeedbackProfile.load(system.settings.feedback_profile).schema_checked)
-
-
-def _whole(found: RowResult) -> dict[str, Any]:
-    """For JSON: the row as it came, and the outcome as it is stored."""
-    code, reason = found.error
-    facts = {
-        "row": found.row.number,
-        "line": found.row.line,
-        "input": dict(found.row.values),
-        "status": found.status,
-        "job_id": found.job_id,
-        "result": dict(found.result) or None,
-        "error": {"code": code, "message": reason} if code else None,
-        "usage": found.outcome.get("usage"),
-    }
-    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _bar() -> Progress:

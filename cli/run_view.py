@@ -16,10 +16,12 @@ from rich.table import Table
 
 from cli.console import EXIT_JOBS_FAILED, EXIT_OK, err, out
 from shared.bootstrap import Backend
+from shared.bootstrap.runs import price_of
 from shared.jobs.record import JobState
 from shared.runs.progress import RunProgress, progress_of
 from shared.runs.rows import RunState
 from shared.runs.store import Run
+from shared.runs.view import run_facts
 
 _REFRESH_S = 1.0
 _FROM_COLOURS = {"running": "cyan", "paused": "yellow", "cancelled": "red", "ended": "green"}
@@ -44,10 +46,7 @@ async def view_of(system: Backend, name: str) -> RunView:
 
 def cost_of(system: Backend, kind: str, input_tokens: float, output_tokens: float) -> float | None:
     """What tokens cost; None where no price is known."""
-    settings = system.settings
-    deployment = settings.reasoner if kind == "reasoning" else settings.chat
-    model = deployment.openai.base_model or deployment.openai.deployment or ""
-    price = settings.runs.prices.get(model)
+    price = price_of(system.settings, kind)
     return None if price is None else price.of(input_tokens, output_tokens)
 
 
@@ -118,30 +117,7 @@ def _resting(view: RunView) -> bool:
 
 def facts(view: RunView) -> dict[str, Any]:
     """As JSON."""
-    spool, head, progress = view.run.spool, view.run.head, view.progress
-    return {
-        "run": view.run.name,
-        "kind": spool.kind,
-        "state": str(progress.state),
-        "source": spool.source,
-        "created_at": spool.created_at.isoformat(),
-        "updated_at": head.updated_at and head.updated_at.isoformat(),
-        "ended_at": head.ended_at and head.ended_at.isoformat(),
-        "read_to_end": spool.sealed,
-        "rows": spool.read,
-        "rejected": spool.rejected,
-        "jobs": spool.jobs,
-        "ended": head.tally.ended,
-        "waiting": progress.waiting,
-        "states": dict(head.tally.states),
-        "reasons": dict(head.tally.reasons),
-        "jobs_a_second": progress.rate,
-        "ends_in_s": progress.left_s,
-        "input_tokens": head.tally.input_tokens,
-        "output_tokens": head.tally.output_tokens,
-        "cost": view.cost,
-        "currency": view.currency,
-    }
+    return run_facts(view.run, time.time(), view.cost, view.currency)
 
 
 def _panel(view: RunView) -> Group:

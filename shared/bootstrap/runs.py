@@ -13,6 +13,7 @@ from shared.jobs.pending import PendingTable
 from shared.jobs.publisher import Publisher
 from shared.jobs.store import JobStore
 from shared.messaging.sender import MessageSender
+from shared.run_settings import Price
 from shared.runs.conductor import Conductor, ConductorParts
 from shared.runs.control import RunControl
 from shared.runs.part_jobs import PartJobs
@@ -87,6 +88,12 @@ def runs_of(run_store: RunStore, needs: RunNeeds) -> Runs:
     )
     spooler = Spooler(run_store, files, _now, control.wake)
     return Runs(run_store, files, control, spooler, conductor, RunResults(files, jobs, needs.payloads), jobs)
+
+
+def price_of(settings: Settings, kind: str) -> Price | None:
+    """What the tokens of a kind of job cost; None where that isn't set."""
+    deployment = settings.reasoner if kind == "reasoning" else settings.chat
+    return settings.runs.prices.get(deployment.openai.base_model or deployment.openai.deployment or "")
 
 
 def _now() -> datetime:

@@ -67,8 +67,8 @@ class RunResults:
         following: asyncio.Task[list[RowResult]] | None = None
         try:
             for part in range(run.spool.parts):
-                this = following or asyncio.ensure_future(self._part(run, part))
-                following = asyncio.ensure_future(self._part(run, part + 1)) if part + 1 < run.spool.parts else None
+                this = following or asyncio.ensure_future(self.part(run, part))
+                following = asyncio.ensure_future(self.part(run, part + 1)) if part + 1 < run.spool.parts else None
                 for row in await this:
                     yield row
         finally:
@@ -76,7 +76,12 @@ class RunResults:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
 
-    async def _part(self, run: Run, part: int) -> list[RowResult]:
+    async def part(self, run: Run, part: int) -> list[RowResult]:
+        """The rows of one part.
+
+        Raises:
+            StorageError
+        """
         rows, records = await asyncio.gather(
             self._files.read(run.name, part), self._jobs.read(run.spool.kind, run.name, part)
         )

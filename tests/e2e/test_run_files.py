@@ -2,14 +2,18 @@
 
 import csv
 import json
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
 
+from shared.http_api.models import Run, RunPage, RunRows
 from tests.e2e.conftest import System
 from tests.e2e.test_runs import comments, exported
 from tests.support.chromium import chromium
@@ -87,6 +91,37 @@ def test_a_run_can_be_cancelled_and_its_failures_tried_again(system: System, uni
     statuses = Counter(row["status"] for row in rows)
     assert statuses["cancelled"] == 20 - ended["states"].get("succeeded", 0)
     assert {row["run"] for row in _listed(sluice)} >= {unique, other}
+
+
+def test_runs_over_http(system: System, unique: str) -> None:
+    sluice = RunCommand(system.stack.data.parent)
+    comments(sluice.folder / f"{unique}.csv", 30)
+    sluice("run", "start", "feedback", f"{unique}.csv", "--name", unique, "--yes", "--app", "shop", "--wait")
+    code, run = _ask(system, f"runs/{unique}")
+    assert code == 200
+    found = Run.model_validate(run)
+    assert (found.state, found.jobs, found.ended, found.states) == ("ended", 30, 30, {"succeeded": 30})
+    code, page = _ask(system, f"runs/{unique}/results")
+    rows = RunRows.model_validate(page)
+    assert [row.row for row in rows.rows] == list(range(1, 31))
+    assert rows.next is None
+    code, page = _ask(system, "runs?limit=100")
+    assert unique in {one.run for one in RunPage.model_validate(page).runs}
+    code, answer = _ask(system, f"runs/{unique}/pause", method="POST")
+    assert (code, answer["code"]) == (409, "conflict"), "it has ended"
+    code, run = _ask(system, f"runs/{unique}/retry-failed", method="POST")
+    assert code == 202, run
+    assert _ask(system, "runs/nowhere")[0] == 404
+    assert _ask(system, f"runs/{unique}/explode", method="POST")[0] == 404
+
+
+def _ask(system: System, path: str, method: str = "GET") -> tuple[int, Any]:
+    request = urllib.request.Request(f"{system.env['SLUICE_URL']}/api/{path}", method=method)  # noqa: S310 - loopback
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - loopback
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
 
 
 def _listed(sluice: RunCommand) -> list[dict[str, object]]:
