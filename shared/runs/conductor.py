@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.errors import PermanentError
+from shared.errors import ConflictError, PermanentError
 from shared.jobs.failures import FailedJobs
 from shared.jobs.record import JobRecord, JobState, run_job_id
 from shared.jobs.store import JobStore
@@ -34,6 +34,8 @@ FEEDING_S = 1.0
 """Until the next turn while there is something to feed."""
 WAITING_S = 3.0
 _SPOOL_IDLE = timedelta(minutes=2)
+_CLAIM = timedelta(seconds=60)
+"""For so long nobody else begins a turn that somebody has begun: it takes some seconds, on a busy machine more."""
 _MARK_KEPT = timedelta(seconds=60)
 _PARTS_A_TURN = 4
 _RETRIED_A_TURN = 10
@@ -97,6 +99,13 @@ class Conductor:
         head = run.head
         if head.turn != turn:
             return Turned(head.turn, FEEDING_S if head.turn == turn + 1 and head.ended_at is None else None)
+        now = self._parts.clock()
+        if head.claimed_at is not None and now - head.claimed_at < _CLAIM:
+            return Turned(head.turn, None)  # somebody is at it; if they were cut off, RunControl.sweep finds the run
+        try:
+            head = await self._parts.runs.save_head(name, replace(head, claimed_at=now))
+        except ConflictError:
+            return Turned(head.turn, None)
         head = await self._reopen(run, head)
         head = await self._obey(run, head)
         head = await self._retry(run, head)
@@ -106,7 +115,7 @@ class Conductor:
             head, fed = await self._feed(run, head)
         head = self._end(run, head)
         now = self._parts.clock()
-        head = replace(head.remembered(now.timestamp()), turn=turn + 1, updated_at=now)
+        head = replace(head.remembered(now.timestamp()), turn=turn + 1, updated_at=now, claimed_at=None)
         pause_s = _pause_s(run, head, fed, now)
         await self._parts.runs.list(name, active=pause_s is not None)
         head = await self._parts.runs.save_head(name, head, closed=closed)
@@ -222,10 +231,19 @@ class Conductor:
             )
             records.append(JobRecord.new(run.spool.kind, _envelope(run, job_id), payload, now, row.tokens))
         if records:
-            pending = await self._parts.jobs.create(run.name, part, records)
-            await self._parts.store.enlist(pending)
-            await self._parts.reach.lines[run.spool.kind].enqueue(pending)
+            await self._line_up(run, part, records)
         return len(records)
+
+    async def _line_up(self, run: Run, part: int, records: list[JobRecord]) -> None:
+        kind = run.spool.kind
+        if await self._parts.jobs.create(records):
+            await self._parts.store.enlist(records)
+            await self._parts.reach.lines[kind].enqueue(records)
+            return
+        # A turn was cut off here: some of them may run already.
+        pending = await self._parts.jobs.read(kind, run.name, part, [JobState.PENDING])
+        await self._parts.store.enlist(pending)
+        await self._parts.reach.realign(kind, pending)
 
     def _end(self, run: Run, head: Head) -> Head:
         """Whether nothing is left to do."""

@@ -27,8 +27,8 @@ class PartJobs:
     def __init__(self, service: "TableServiceClient") -> None:
         self._table: TableClient = service.get_table_client(JOBS_TABLE)
 
-    async def create(self, run: str, part: int, records: Sequence[JobRecord]) -> list[JobRecord]:
-        """Store the jobs of a part, those that aren't stored yet. Returns the ones that are pending."""
+    async def create(self, records: Sequence[JobRecord]) -> bool:
+        """Store the jobs of a part, those that aren't stored yet. Returns whether none was."""
         known = False
         for some in _batches([record.to_row() for record in records]):
             async with storage_errors("Storing the jobs of a run"):
@@ -41,7 +41,7 @@ class PartJobs:
                     known = True
                     for row in some:
                         await self._create_one(row)
-        return await self.read(records[0].kind, run, part, [JobState.PENDING]) if known else list(records)
+        return not known
 
     async def _create_one(self, row: dict[str, Any]) -> None:
         from azure.core.exceptions import ResourceExistsError

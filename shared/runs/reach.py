@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from shared.jobs.lifecycle import paused, resumed
+from shared.jobs.lifecycle import on_missed, paused, resumed
 from shared.jobs.lines import Line
 from shared.jobs.pending import PendingTable
 from shared.jobs.pending_call import PendingCall
@@ -64,12 +64,31 @@ class Reach:
         """
 
         async def one(record: JobRecord) -> JobRecord:
-            if record.state is JobState.PENDING:
-                return record
             return await self._store.update(resumed(record, self._clock()))
 
-        waiting = await self._jobs.read(kind, run, part, [JobState.PAUSED, JobState.PENDING])
-        await self.lines[kind].enqueue(await each(waiting, one))
+        await self.realign(kind, await self._jobs.read(kind, run, part, [JobState.PENDING]))
+        held = await self._jobs.read(kind, run, part, [JobState.PAUSED])
+        await self.lines[kind].enqueue(await each(held, one))
+
+    async def realign(self, kind: str, records: list[JobRecord]) -> None:
+        """Line up pending jobs of which nobody knows whether they are lined up, or let through already.
+
+        Each gets a new booking: a second call under the old one would be dropped by duplicate detection, and the pump,
+        which hears nothing of it, would let hardly anything through.
+
+        Raises:
+            StorageError, MessagingError
+        """
+        kept: list[JobRecord] = []
+
+        async def one(record: JobRecord) -> JobRecord:
+            found = await self._store.update(on_missed(record, self._clock()).record)
+            kept.append(record)
+            return found
+
+        again = await each(records, one)
+        await self._withdraw(kind, kept)
+        await self.lines[kind].enqueue(again)
 
     async def cancel(self, kind: str, run: str, part: int) -> None:
         """End as cancelled what is pending, booked or paused.

@@ -91,6 +91,7 @@ class Head:
         open: parts that haven't ended, with their counts as of the last turn.
         done: the sum of all others.
         retried: wishes to try failures again that are fulfilled; `retry_part`: where the one under way is.
+        claimed_at: when somebody began the next turn; None while nobody has.
         history: seconds since 1970 and how many jobs had ended then, of the last minutes.
     """
 
@@ -102,6 +103,7 @@ class Head:
     retried: int = 0
     retry_part: int = 0
     history: Sequence[tuple[float, int]] = ()
+    claimed_at: datetime | None = None
     updated_at: datetime | None = None
     ended_at: datetime | None = None
     etag: str | None = None

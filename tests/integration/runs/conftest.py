@@ -6,6 +6,7 @@ Parts have 50 rows, and the window has room for two.
 import random
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from shared.bootstrap import backend as backend_module
 from shared.config import Connection, Settings
 from shared.datasets.rows import InputRow
 from shared.errors import ContentFilteredError
+from shared.jobs.pending import PendingQueue
 from shared.jobs.pending_call import PendingCall
 from shared.jobs.record import JobRecord, JobState
 from shared.messages import OutgoingMessage
@@ -96,7 +98,10 @@ class World:
         return await self.system.runs.store.get(self.name)
 
     async def turn(self) -> Run:
-        """One turn of the conductor."""
+        """One turn of the conductor, whoever had begun one before."""
+        run = await self.run()
+        if run.head.claimed_at is not None:
+            await self.system.runs.store.save_head(self.name, replace(run.head, claimed_at=None))
         await self.system.runs.conductor.turn(self.name, (await self.run()).head.turn)
         return await self.run()
 
@@ -123,8 +128,12 @@ class World:
 
     async def waiting(self) -> set[str]:
         """The jobs of this run that are lined up."""
+        return {call.job_id for queue in await self.heads() for call in queue.calls}
+
+    async def heads(self) -> list[PendingQueue]:
+        """Of the queues of this run's app."""
         queues = await self.system.pending.heads("gpt-4o-mini", self.system.runs.control.clock(), 100_000)
-        return {call.job_id for queue in queues if queue.app == self.name for call in queue.calls}
+        return [queue for queue in queues if queue.app == self.name]
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """The conductor: rows are fed in a window, counts are what the jobs' rows say, wishes are carried out."""
 
+import asyncio
 import random
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 
@@ -45,6 +47,31 @@ async def test_rows_are_fed_in_a_window_and_counted(world: World) -> None:
     assert run.head.state is RunState.ENDED
     assert run.head.tally.ended == run.head.tally.jobs == 180
     assert not run.head.open
+
+
+async def test_turns_at_the_same_time_are_one(world: World) -> None:
+    await world.start(50)
+    conductor = world.system.runs.conductor
+    await asyncio.gather(*(conductor.turn(world.name, 0) for _ in range(4)))
+    run = await world.run()
+    assert (run.head.turn, run.head.fed) == (1, 1)
+    assert {record.booking for record in await world.records()} == {1}, "none was lined up twice"
+
+
+@pytest.mark.parametrize("left", range(4, 16, 2))
+async def test_a_turn_that_was_cut_off_leaves_no_call_that_was_sent_already(world: World, left: int) -> None:
+    await world.start(50)
+    world.kill.left = left
+    with suppress(KilledError):
+        await world.turn()
+    world.kill.left = None
+    sent = [call for queue in await world.heads() for call in queue.calls]  # the pump lets them through
+    await world.system.pending.remove("gpt-4o-mini", [call.key for call in sent])
+    await world.turn()
+    again = [call for queue in await world.heads() for call in queue.calls]
+    messages = [call.run_message().message_id for call in [*sent, *again]]
+    assert len(messages) == len(set(messages)), "a second message of the same id would be dropped"
+    assert {call.job_id for call in [*sent, *again]} == {record.job_id for record in await world.records()}
 
 
 async def test_outcomes_of_runs_are_not_put_in_the_out_queue(world: World) -> None:

@@ -33,7 +33,7 @@ def test_jobs_without_a_row_have_ended() -> None:
 
 @given(ROWS, st.integers(0, 5))
 def test_a_head_is_read_back_as_it_was_written(rows: list[dict[str, object]], turn: int) -> None:
-    head = Head(RunState.PAUSED, turn, 7, {3: Tally.of(len(rows), rows)}, Tally(1), 1, 2, [(1.5, 2)], NOW)
+    head = Head(RunState.PAUSED, turn, 7, {3: Tally.of(len(rows), rows)}, Tally(1), 1, 2, [(1.5, 2)], None, NOW)
     assert from_row(Head, to_row("r", "head", head), None) == head
 
 
