@@ -82,14 +82,15 @@ def test_a_run_can_be_cancelled_and_its_failures_tried_again(system: System, uni
     sluice("run", "retry-failed", unique)
     assert sluice.until(unique, ("ended",), 60)["states"] == {"succeeded": 20}
     other = f"{unique}-c"
-    sluice("run", "start", "feedback", f"{unique}.csv", "--name", other, "--yes")
+    comments(sluice.folder / f"{other}.csv", 600)  # more than can end before the next command
+    sluice("run", "start", "feedback", f"{other}.csv", "--name", other, "--yes")
     sluice("run", "cancel", other, "--yes")
     ended = sluice.until(other, ("cancelled",), 60)
-    assert sum(ended["states"].values()) + ended["waiting"] == 20
+    assert sum(ended["states"].values()) + ended["waiting"] == 600
     sluice("results", "export", other, "--to", f"{other}.jsonl")
     rows = [json.loads(line) for line in (sluice.folder / f"{other}.jsonl").read_text().splitlines()]
     statuses = Counter(row["status"] for row in rows)
-    assert statuses["cancelled"] == 20 - ended["states"].get("succeeded", 0)
+    assert statuses["cancelled"] == 600 - ended["states"].get("succeeded", 0)
     assert {row["run"] for row in _listed(sluice)} >= {unique, other}
 
 
