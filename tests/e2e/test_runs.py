@@ -16,6 +16,8 @@ from tests.support.stack import stack
 
 Record = Callable[[str, object], None]
 FULL_SIZE = int(os.environ.get("SLUICE_ACCEPT_ROWS", "200000"))
+# More than two cores can put through (docs/figures.md), and not so much more that most bookings come too late.
+QUOTA_TPM = int(os.environ.get("SLUICE_ACCEPT_TPM", "2000000"))
 
 
 def comments(path: Path, count: int) -> None:
@@ -73,7 +75,7 @@ def run_through(sluice: RunCommand, name: str, rows: int, record: Record, *, tim
     assert peak_mb < 300
     record(
         "figures",
-        f"{rows:,} rows: start killed after {killed_after_s:.1f} s and gone on with; read at "
+        f"{rows:,} rows at {QUOTA_TPM:,} tokens a minute: start killed after {killed_after_s:.1f} s and gone on with; read at "
         f"{rows / again.seconds:,.0f} rows/s or more, put through at {speed:.1f} jobs/s, exported at "
         f"{rows / done.seconds:,.0f} rows/s; peak memory of the command {peak_mb:.0f} MB",
     )
@@ -90,6 +92,6 @@ def test_a_run_of_full_size(tmp_path: Path, record_property: Record) -> None:
     with stack(
         tmp_path / ".sluice",
         model_args=["--engine", "instant", "--no-limits"],
-        host_env={"OPENAI_TOKEN_LIMIT_PER_MINUTE": "100000000", "OPENAI_REQUEST_LIMIT_PER_MINUTE": "1000000"},
+        host_env={"OPENAI_TOKEN_LIMIT_PER_MINUTE": str(QUOTA_TPM)},
     ):
         run_through(RunCommand(tmp_path), "full", FULL_SIZE, record_property, timeout_s=7 * 3600)
