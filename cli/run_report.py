@@ -79,9 +79,7 @@ def page(view: RunView, summary: Summary, now: datetime) -> str:
         _section(
             "Top hashtags",
             f"The {len(hashtags)} most frequent.",
-            _bars(
-                {tag: Counter({"comments": count}) for tag, count in hashtags.items()}, ["comments"], horizontal=True
-            ),
+            _bars(hashtags, ["comments"], horizontal=True),
             _table("hashtag", hashtags, ["comments"]),
         ),
         _urgent(summary),
@@ -189,11 +187,7 @@ def _bars(rows: Mapping[str, Counter[str]], labels: Sequence[str], *, horizontal
     }
     if horizontal:
         names.reverse()  # the library begins below
-    if len(labels) == 1:  # stacked, the library draws a single series with no length
-        form = pygal.HorizontalBar if horizontal else pygal.Bar
-    else:
-        form = pygal.HorizontalStackedBar if horizontal else pygal.StackedBar
-    chart = form(**options)
+    chart = (pygal.HorizontalStackedBar if horizontal else pygal.StackedBar)(**options)
     chart.x_labels = names
     for label in labels:
         chart.add(label, [rows[name][label] for name in names])

@@ -75,7 +75,7 @@ def run_through(sluice: RunCommand, name: str, rows: int, record: Record, *, tim
     assert peak_mb < 300
     record(
         "figures",
-        f"{rows:,} rows at {QUOTA_TPM:,} tokens a minute: start killed after {killed_after_s:.1f} s and gone on with; read at "
+        f"{rows:,} rows: start killed after {killed_after_s:.1f} s and gone on with; read at "
         f"{rows / again.seconds:,.0f} rows/s or more, put through at {speed:.1f} jobs/s, exported at "
         f"{rows / done.seconds:,.0f} rows/s; peak memory of the command {peak_mb:.0f} MB",
     )
