@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from local.stack_parts import AZURITE, MODEL, SERVICE_BUS
 from tests.e2e.conftest import System
 from tests.support.run_command import RunCommand
 from tests.support.stack import stack
 
 Record = Callable[[str, object], None]
 FULL_SIZE = int(os.environ.get("SLUICE_ACCEPT_ROWS", "200000"))
+FILE_SIZE = 200_000
 # More than two cores can put through (docs/figures.md), and not so much more that most bookings come too late.
 QUOTA_TPM = int(os.environ.get("SLUICE_ACCEPT_TPM", "2000000"))
 
@@ -95,3 +97,42 @@ def test_a_run_of_full_size(tmp_path: Path, record_property: Record) -> None:
         host_env={"OPENAI_TOKEN_LIMIT_PER_MINUTE": str(QUOTA_TPM)},
     ):
         run_through(RunCommand(tmp_path), "full", FULL_SIZE, record_property, timeout_s=7 * 3600)
+
+
+@pytest.mark.accept
+@pytest.mark.timeout(3600)
+def test_a_file_of_full_size_is_read_whatever_is_killed(tmp_path: Path, record_property: Record) -> None:
+    """Without a host: reading and writing alone, at the size that the app needs hours for."""
+    rows = FILE_SIZE
+    comments(tmp_path / "comments.csv", rows)
+    sluice = RunCommand(tmp_path)
+    start = ("run", "start", "feedback", "comments.csv", "--name", "whole", "--yes")
+    peaks, kills, stored = [], 0, 0
+    with stack(tmp_path / ".sluice", parts=[AZURITE, SERVICE_BUS, MODEL], model_args=["--engine", "instant"]):
+        for _ in range(3):
+            running = sluice.start(*start)
+            time.sleep(random.uniform(8, 15))
+            running.kill()
+            killed = running.wait()
+            kills += killed.code < 0
+            peaks.append(killed.peak_mb)
+        stored = sluice.status("whole")["rows"]
+        again = sluice(*start)
+        status = sluice.status("whole")
+        assert (status["rows"], status["jobs"], status["read_to_end"]) == (rows, rows, True)
+        exports = {
+            end: sluice("results", "export", "whole", "--to", f"whole.{end}") for end in ("csv", "xlsx", "parquet")
+        }
+    with (tmp_path / "whole.csv").open(encoding="utf-8-sig", newline="") as file:
+        found = [row["id"] for row in csv.DictReader(file)]
+    assert found == [f"c{n}" for n in range(rows)], "each row once, in the order of the file"
+    peaks += [again.peak_mb, *(done.peak_mb for done in exports.values())]
+    assert max(peaks) < 300
+    assert kills == 3
+    speeds = ", ".join(f"{end} {rows / done.seconds:,.0f}" for end, done in exports.items())
+    record_property(
+        "figures",
+        f"{rows:,} rows: killed {kills} times with {stored:,} stored, then read on at "
+        f"{(rows - stored) / again.seconds:,.0f} rows/s; exported at {speeds} rows/s, without results; "
+        f"peak memory of the command {max(peaks):.0f} MB",
+    )
