@@ -5,6 +5,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 AZURITE := local/azurite/node_modules/.package-lock.json
 BROWSER := tests/browser/node_modules/.package-lock.json
+# Dozens of Python processes start in a test run: without bytecode each would compile its packages anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help:  ## Show this list
@@ -18,7 +20,7 @@ $(UV):
 $(READY): $(UV) requirements.txt requirements-dev.txt .python-version
 	@echo "==> installing the Python packages (.venv)"
 	@$(UV) venv --quiet --allow-existing .venv
-	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet requirements-dev.txt
+	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --compile-bytecode requirements-dev.txt
 	@echo "$(CURDIR)" > "$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/sluice.pth"
 	@printf '#!%s\nfrom cli.main import main\nmain()\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/sluice && chmod +x $(BIN)/sluice
 	@touch $@
@@ -41,7 +43,7 @@ up: setup  ## Run the whole system here until Ctrl-C
 
 .PHONY: test
 test: setup  ## Run the fast test suite (under 10 minutes on 2 cores)
-	@$(BIN)/python -m pytest -m "not accept" -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -m "not accept" -n 3 --dist loadfile --no-loadscope-reorder
 
 # A GGUF file that a package ships, to show that such files are really served. Nothing imports the package.
 GGUF := .tools/gguf
@@ -102,6 +104,10 @@ package: $(READY)  ## Build the deployment package, dist/sluice.zip
 .PHONY: coverage
 coverage: setup  ## Run the fast tests and show which lines they reach
 	@$(BIN)/python -m pytest -m "not accept" --cov --cov-report=term-missing:skip-covered
+
+.PHONY: docs
+docs: $(READY)  ## Write the settings into docs/configuration.md and local.settings.sample.json
+	@$(BIN)/python -m cli.settings_docs
 
 .PHONY: format
 format: $(READY)  ## Format the code

@@ -16,6 +16,6 @@ EXIT_NOTHING = 4
 EXIT_INTERRUPTED = 130
 
 EXIT_HELP = (
-    "Exit codes: 0 done; 1 some jobs or lines failed, or the job runs; 2 wrong input or settings; "
+    "Exit codes: 0 done; 1 some jobs, lines or settings are wrong, or the job runs; 2 wrong input or settings; "
     "3 a service can't be reached; 4 there was nothing to forget or to find; 130 interrupted."
 )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import bench, errors, logs, quota, run_commands
+from cli import bench, config, errors, logs, quota, run_commands
 from cli import demo as demo_module
 from cli import forget as forget_module
 from cli import send as send_module
@@ -21,6 +21,7 @@ from cli.console import EXIT_HELP, EXIT_UNREACHABLE, EXIT_USAGE, err
 from cli.session import DATA_DIR, backend, settings_env
 from shared.bootstrap import Backend
 from shared.config import app_access, feedback_queues
+from shared.config_catalogue import by_name
 from shared.errors import MessagingError, SluiceError, StorageError
 from shared.jobs.feedback import FeedbackJob
 from shared.jobs.feedback_profile import FeedbackProfile
@@ -40,6 +41,7 @@ app.add_typer(profile_app, name="profile")
 app.add_typer(bench.app, name="bench")
 app.add_typer(logs.app, name="logs")
 run_commands.add_to(app)
+app.add_typer(config.app, name="config")
 
 
 class Kind(StrEnum):
@@ -248,6 +250,8 @@ def main() -> None:
         sys.exit(EXIT_UNREACHABLE)
     except SluiceError as error:
         err.print(f"[red]error:[/] {error}", highlight=False)
+        if error.field in by_name():
+            err.print("`sluice config check` shows everything that is wrong with the settings.", highlight=False)
         sys.exit(EXIT_USAGE)
     except OSError as error:
         err.print(f"[red]error:[/] {error.filename or ''} {error.strerror or error}", highlight=False)

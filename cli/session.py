@@ -15,7 +15,7 @@ from shared.config import Settings
 from shared.errors import ConfigurationError
 
 DATA_DIR = Path(".sluice")
-_CLOUD_NAMES = ("ServiceBusConnection", "ServiceBusConnection__fullyQualifiedNamespace", "SERVICE_BUS_NAMESPACE")
+CLOUD_NAMES = ("ServiceBusConnection", "ServiceBusConnection__fullyQualifiedNamespace", "SERVICE_BUS_NAMESPACE")
 
 
 def settings_env() -> Mapping[str, str]:
@@ -24,7 +24,7 @@ def settings_env() -> Mapping[str, str]:
     Raises:
         ConfigurationError: neither is there.
     """
-    if any(os.environ.get(name) for name in _CLOUD_NAMES):
+    if any(os.environ.get(name) for name in CLOUD_NAMES):
         return os.environ
     stack = running_stack(DATA_DIR)
     if stack is None:

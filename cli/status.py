@@ -19,7 +19,7 @@ from cli.quota import quota_facts, quota_table
 from cli.session import DATA_DIR
 from local.stack_state import running_stack
 from shared.bootstrap import Backend
-from shared.messaging.browser import browse
+from shared.messaging.browser import QueueBrowser, browse
 
 _REFRESH_S = 1.0
 _LIMIT = 1000  # queues and failures are counted up to here: nothing but a full look gives exact numbers
@@ -49,18 +49,27 @@ async def _facts(backend: Backend) -> dict[str, Any]:
     parts = {name: part.ports for name, part in stack.parts.items()} if stack else {}
     facts: dict[str, Any] = {"stack": {"pid": stack.pid, "parts": parts} if stack else None, "kinds": {}}
     async with browse(backend.settings.service_bus) as browser:
-        for name, kind in backend.kinds.items():
-            queues: dict[str, dict[str, int]] = {}
-            for queue in (kind.queues.inbox, kind.queues.run, kind.queues.outbox):
-                queues[queue] = {
-                    "messages": await browser.count(queue, limit=_LIMIT),
-                    "dead_letters": await browser.count(queue, dead_letters=True, limit=_LIMIT),
-                }
-            facts["kinds"][name] = {"queues": queues, "failed_jobs": await _failed(backend, name)}
+        # Each look needs a connection of its own, for whose opening and closing the SDK takes a second.
+        found = await asyncio.gather(*(_kind(backend, browser, name) for name in backend.kinds))
+        facts["kinds"] = dict(zip(backend.kinds, found, strict=True))
     facts["quota"] = await quota_facts(backend)
     facts["app"] = await _app(backend)
     facts["model"] = await asyncio.to_thread(_model_stats, backend.settings.chat.openai.endpoint)
     return facts
+
+
+async def _kind(backend: Backend, browser: QueueBrowser, name: str) -> dict[str, Any]:
+    queues = backend.kinds[name].queues
+
+    async def counts(queue: str) -> dict[str, int]:
+        messages, dead_letters = await asyncio.gather(
+            browser.count(queue, limit=_LIMIT), browser.count(queue, dead_letters=True, limit=_LIMIT)
+        )
+        return {"messages": messages, "dead_letters": dead_letters}
+
+    names = (queues.inbox, queues.run, queues.outbox)
+    *counted, failed = await asyncio.gather(*(counts(queue) for queue in names), _failed(backend, name))
+    return {"queues": dict(zip(names, counted, strict=True)), "failed_jobs": failed}
 
 
 def _view(facts: dict[str, Any]) -> Group:

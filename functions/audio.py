@@ -19,8 +19,8 @@ bp = df.Blueprint()
 async def audio_prepare(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
     """Split one file into chunks, then start the orchestration of its job."""
     from functions.steps import start_steps
-    from shared.bootstrap import services
+    from shared.bootstrap.start import services_for_message
     from shared.messages import RunTicket
 
-    if (record := await (await services()).jobs.begin(RunTicket.decode(message.get_body()))) is not None:
+    if (record := await (await services_for_message()).jobs.begin(RunTicket.decode(message.get_body()))) is not None:
         await start_steps(client, record)

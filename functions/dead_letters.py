@@ -21,9 +21,9 @@ def _register(kind: str, queues: Queues) -> None:
         """A message that was not taken in is tried again, or becomes a failed job with its original body."""
         from functions.decode import dead_letter_reason, delivery
         from functions.waking import wake_pump
-        from shared.bootstrap import services
+        from shared.bootstrap.start import services_for_message
 
-        found = await services()
+        found = await services_for_message()
         lined_up = await found.intake.accept(kind, [delivery(message)], dead_letter=dead_letter_reason(message))
         if lined_up and kind not in found.jobs.kinds:
             await wake_pump(client, found.chat)
@@ -40,9 +40,9 @@ def _register(kind: str, queues: Queues) -> None:
         """A job whose run message was given up goes on, or ends as failed."""
         from functions.decode import dead_letter_reason, delivery
         from functions.waking import wake_pump
-        from shared.bootstrap import services
+        from shared.bootstrap.start import services_for_message
 
-        found = await services()
+        found = await services_for_message()
         lined_up = await found.failed_jobs.reconcile(kind, delivery(message), dead_letter_reason(message))
         if lined_up and kind not in found.jobs.kinds:
             await wake_pump(client, found.chat)

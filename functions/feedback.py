@@ -19,10 +19,10 @@ bp = df.Blueprint()
 async def feedback_run(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
     """Make one attempt of one feedback job."""
     from functions.waking import tell_throttled, wake_pump
-    from shared.bootstrap import services
+    from shared.bootstrap.start import services_for_message
     from shared.messages import RunTicket
 
-    found = await services()
+    found = await services_for_message()
     ran = await found.runner.run(RunTicket.decode(message.get_body()))
     if ran.throttled is not None:
         await tell_throttled(client, found.chat, *ran.throttled)

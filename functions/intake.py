@@ -26,9 +26,9 @@ def _register(kind: str, queues: Queues) -> None:
         """Store a job and, if it is valid, line it up."""
         from functions.decode import delivery
         from functions.waking import wake_pump
-        from shared.bootstrap import services
+        from shared.bootstrap.start import services_for_message
 
-        found = await services()
+        found = await services_for_message()
         if await found.intake.accept(kind, [delivery(message)]) and kind not in found.jobs.kinds:
             await wake_pump(client, found.chat)
 

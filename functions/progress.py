@@ -16,9 +16,12 @@ async def progress(call: "Call") -> "Response":
     """The jobs of a kind that run now, at most 100, longest running first."""
     from functions.running import running_jobs
     from shared.bootstrap import services
+    from shared.http_api.errors import ResourceNotFoundError
     from shared.http_api.messages import json_response
 
     kind = call.request.params["kind"]
+    if kind not in (await services()).backend.kinds:
+        raise ResourceNotFoundError("kind of job", kind[:64])
     jobs = await running_jobs(call.client, kind, _MOST)
     if call.who.apps is not None:
         store = (await services()).backend.store

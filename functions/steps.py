@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import azure.durable_functions as df
 
 from functions.booking import OversizedCallError, WaitingCall, booked_call
+from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from shared.jobs.record import JobRecord
@@ -20,6 +21,7 @@ bp = df.Blueprint()
 # The storage account may be away for a while; the orchestrations live in it, too.
 _RETRY = df.RetryOptions(first_retry_interval_in_milliseconds=2_000, max_number_of_attempts=60)
 _RETRY_STEP_S = 5.0
+_WAIT_FOR_SETTINGS = timedelta(minutes=5)
 _MAX_INTERRUPTIONS = 60
 
 
@@ -49,6 +51,12 @@ def job_steps(context: df.DurableOrchestrationContext) -> Generator[Any, Any]:
         while (found := (yield context.call_activity_with_retry("job_next_round", _RETRY, job))) is not None:
             yield from _round(context, job, found)
     except Exception as error:
+        if ConfigurationError.__name__ in str(error):
+            # The text is all that an orchestration learns of an error. A timer costs nothing, however long it takes
+            # until the settings are mended.
+            yield context.create_timer(context.current_utc_datetime + _WAIT_FOR_SETTINGS)
+            context.continue_as_new(job)
+            return
         yield context.call_activity_with_retry("job_abandon", _RETRY, {**job, "reason": type(error).__name__})
 
 

@@ -1,7 +1,8 @@
 """Settings: read once, from the environment, here and nowhere else.
 
 Names of the source documents (SERVICE_BUS_NAMESPACE, FEEDBACK_FORM_IN_QUEUE, ...) are accepted beside our own.
-Local and cloud differ by these values only.
+Local and cloud differ by these values only. Each look-up describes its setting, from which docs/configuration.md is
+made (`make docs`).
 """
 
 import os
@@ -11,59 +12,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared import run_settings
+from shared.config_command import AppAccess as AppAccess
+from shared.config_command import read_app_access
 from shared.config_http import HttpAuth, HttpSettings, http_auth, read_http_settings
-from shared.config_models import AppAccess as AppAccess
+from shared.config_jobs import AudioSettings as AudioSettings
+from shared.config_jobs import Queues as Queues
+from shared.config_jobs import ReasoningSettings as ReasoningSettings
+from shared.config_jobs import RetentionSettings as RetentionSettings
+from shared.config_jobs import (
+    read_audio,
+    read_audio_container,
+    read_audio_queues,
+    read_feedback_queues,
+    read_reasoning,
+    read_reasoning_queues,
+    read_retention,
+)
 from shared.config_models import DeploymentSettings as DeploymentSettings
 from shared.config_models import OpenAISettings as OpenAISettings
 from shared.config_models import QuotaSettings as QuotaSettings
 from shared.config_models import chat_settings, quota_settings, reasoner_settings, transcription_settings
 from shared.config_reader import Connection as Connection
 from shared.config_reader import Reader
+from shared.config_setting import Form
 from shared.log_settings import LogSettings, LogTriggers, log_triggers_of, read_log_settings, secret_values
 from shared.run_settings import RunSettings as RunSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Queues:
-    """The Service Bus queues of one kind of job."""
-
-    inbox: str
-    run: str
-    outbox: str
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionSettings:
-    """How long jobs that have ended are kept.
-
-    Attributes:
-        days: after the end; 0 keeps them for ever.
-        minutes: longest run of one night's purge; it goes on the next night.
-    """
-
-    days: int
-    minutes: float
-
-
-@dataclass(frozen=True, slots=True)
-class AudioSettings:
-    """What recordings are accepted, and how they are cut.
-
-    Attributes:
-        ffmpeg_path: the executable; None where it is to be looked for.
-        max_bytes: largest file.
-        max_duration_s: longest recording.
-        chunk_s: longest chunk; 25 MB hold 819 s of 16 kHz mono in the worst case.
-        overlap_s: how much two chunks share where there is no pause between them.
-        timeout_s: for all of FFmpeg's work on one file.
-    """
-
-    ffmpeg_path: str | None
-    max_bytes: int
-    max_duration_s: float
-    chunk_s: float
-    overlap_s: float
-    timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +64,7 @@ class Settings:
     audio_containers: tuple[str, ...]
     audio_hosts: tuple[str, ...]
     summary_profile: Path | None
-    reasoning_profile: Path | None
-    reasoning_containers: tuple[str, ...]
-    reasoning_context_tokens: int
-    reasoning_call_tokens: int
-    reasoning_max_tokens: int
-    reasoning_max_samples: int
-    reasoning_max_input_chars: int
+    reasoning_limits: ReasoningSettings
     runs: RunSettings
     logs: LogSettings
     feedback_profile: Path | None
@@ -112,75 +79,100 @@ class Settings:
         """Read and check the settings.
 
         Raises:
-            ConfigurationError: names the setting that is missing or wrong, and what to set.
+            ConfigurationError: names the setting that is missing or wrong, and what to set. The first that is found:
+                see shared/config_validator.py for all.
         """
-        reader = Reader(os.environ if env is None else env)
+        reader = _reader(env)
         chat = DeploymentSettings(openai_settings(env), quota_settings(reader))
+        jobs, audio, feedback = reader.of("Jobs"), reader.of("Audio"), reader.of("Feedback")
+        connections = reader.of("Storage and Service Bus")
         return cls(
-            blobs=reader.storage("blob"),
-            tables=reader.storage("table"),
-            service_bus=reader.service_bus(),
+            blobs=connections.storage("blob"),
+            tables=connections.storage("table"),
+            service_bus=connections.service_bus(),
             feedback=feedback_queues(env),
             reasoning=reasoning_queues(env),
             audio=audio_queues(env),
             chat=chat,
             reasoner=reasoner_settings(reader, chat),
             transcription=transcription_settings(reader, chat),
-            retention=RetentionSettings(
-                days=int(reader.number("SLUICE_RETENTION_DAYS", 30, low=0, high=3650)),
-                minutes=reader.number("SLUICE_RETENTION_MINUTES", 5, low=0.1, high=60),
-            ),
+            retention=read_retention(reader),
             media=audio_settings(env),
             app=app_access(env),
-            audio_containers=reader.names("AUDIO_CONTAINERS", f"{audio_container(env)},audio-sent"),
-            audio_hosts=reader.names("AUDIO_ALLOWED_HOSTS", ""),
-            summary_profile=reader.path("SUMMARY_PROFILE"),
-            reasoning_profile=reader.path("REASONING_PROFILE"),
-            reasoning_containers=reader.names("REASONING_CONTAINERS", "reasoning-in"),
-            reasoning_context_tokens=int(reader.number("REASONING_CONTEXT_TOKENS", 128_000, low=4_000, high=1e7)),
-            reasoning_call_tokens=int(reader.number("REASONING_CALL_TOKENS", 50_000, low=4_000, high=1e7)),
-            reasoning_max_tokens=int(reader.number("REASONING_MAX_TOKENS", 2_000, low=64, high=100_000)),
-            reasoning_max_samples=int(reader.number("REASONING_MAX_SAMPLES", 10, low=1, high=100)),
-            reasoning_max_input_chars=int(reader.number("REASONING_MAX_INPUT_CHARS", 1e7, low=1_000, high=1e9)),
-            feedback_profile=reader.path("FEEDBACK_PROFILE"),
+            audio_containers=audio.names(
+                "AUDIO_CONTAINERS",
+                f"{audio_container(env)},audio-sent",
+                form=Form.CONTAINER,
+                default_is="`AUDIO_IN_CONTAINER`, and `audio-sent`",
+                effect="containers of the app's own account from which recordings may be read; "
+                "`sluice send audio FILE` puts files into `audio-sent`",
+            ),
+            audio_hosts=audio.names(
+                "AUDIO_ALLOWED_HOSTS",
+                "",
+                form=Form.HOST,
+                effect="other hosts from which recordings may be fetched over https, by their exact names",
+            ),
+            summary_profile=audio.path(
+                "SUMMARY_PROFILE",
+                default_is="`shared/jobs/summary.yaml`",
+                effect="YAML file with the prompts of `analyse: summary`",
+            ),
+            reasoning_limits=read_reasoning(reader),
+            feedback_profile=feedback.path(
+                "FEEDBACK_PROFILE",
+                default_is="`shared/jobs/feedback.yaml`",
+                effect="YAML file with categories, hashtags, output schema and prompt; `sluice profile check FILE`",
+            ),
             runs=run_settings.read_run_settings(reader),
             logs=log_settings(env),
-            max_text_chars=int(reader.number("FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000)),
-            max_body_bytes=int(reader.number("SLUICE_MAX_BODY_BYTES", 4_000_000, low=1_000, high=100_000_000)),
-            max_attempts=int(reader.number("SLUICE_MAX_ATTEMPTS", 5, low=1, high=20)),
-            max_throttles=int(reader.number("SLUICE_MAX_THROTTLES", 50, low=1, high=10_000)),
-            app_id=reader.text("SLUICE_APP_ID") or "default",
+            max_text_chars=feedback.whole(
+                "FEEDBACK_MAX_TEXT_CHARS", 20_000, low=1, high=1_000_000, effect="longest feedback text"
+            ),
+            max_body_bytes=jobs.whole(
+                "SLUICE_MAX_BODY_BYTES",
+                4_000_000,
+                low=1_000,
+                high=100_000_000,
+                effect="largest body fetched by claim check",
+            ),
+            max_attempts=jobs.whole(
+                "SLUICE_MAX_ATTEMPTS", 5, low=1, high=20, effect="attempts of a job on transient errors"
+            ),
+            max_throttles=jobs.whole(
+                "SLUICE_MAX_THROTTLES",
+                50,
+                low=1,
+                high=10_000,
+                effect="429s that one job may get before it fails; they are no attempts, but each stops all calls for "
+                "a while",
+            ),
+            app_id=jobs.text("SLUICE_APP_ID", default="default", effect="name of this app towards the token counter"),
         )
 
 
+def _reader(env: Mapping[str, str] | None) -> Reader:
+    return Reader(os.environ if env is None else env)
+
+
+def environment() -> Mapping[str, str]:
+    """All names and values, for those that look at the settings as such. Holds secrets."""
+    return os.environ
+
+
 def feedback_queues(env: Mapping[str, str] | None = None) -> Queues:
-    """The queues of feedback jobs. Needed when the app is indexed, so every name has a default."""
-    reader = Reader(os.environ if env is None else env)
-    return Queues(
-        inbox=reader.text("FEEDBACK_IN_QUEUE", "FEEDBACK_FORM_IN_QUEUE") or "feedback-in",
-        run=reader.text("FEEDBACK_RUN_QUEUE") or "feedback-run",
-        outbox=reader.text("FEEDBACK_OUT_QUEUE", "FEEDBACK_FORM_OUT_QUEUE") or "feedback-out",
-    )
+    """The queues of feedback jobs."""
+    return read_feedback_queues(_reader(env))
 
 
 def reasoning_queues(env: Mapping[str, str] | None = None) -> Queues:
-    """The queues of reasoning jobs. Needed when the app is indexed, so every name has a default."""
-    reader = Reader(os.environ if env is None else env)
-    return Queues(
-        inbox=reader.text("REASONING_IN_QUEUE", "REASONER_IN_QUEUE") or "reasoning-in",
-        run=reader.text("REASONING_RUN_QUEUE") or "reasoning-run",
-        outbox=reader.text("REASONING_OUT_QUEUE", "REASONER_OUT_QUEUE") or "reasoning-out",
-    )
+    """The queues of reasoning jobs."""
+    return read_reasoning_queues(_reader(env))
 
 
 def audio_queues(env: Mapping[str, str] | None = None) -> Queues:
-    """The queues of audio jobs. Needed when the app is indexed, so every name has a default."""
-    reader = Reader(os.environ if env is None else env)
-    return Queues(
-        inbox=reader.text("AUDIO_IN_QUEUE", "WHISPER_IN_QUEUE") or "audio-in",
-        run=reader.text("AUDIO_PREPARE_QUEUE") or "audio-prepare",
-        outbox=reader.text("AUDIO_OUT_QUEUE", "WHISPER_OUT_QUEUE") or "audio-out",
-    )
+    """The queues of audio jobs."""
+    return read_audio_queues(_reader(env))
 
 
 def all_queues(env: Mapping[str, str] | None = None) -> dict[str, Queues]:
@@ -190,34 +182,49 @@ def all_queues(env: Mapping[str, str] | None = None) -> dict[str, Queues]:
 
 def audio_container(env: Mapping[str, str] | None = None) -> str:
     """The blob container whose files become audio jobs. Needed when the app is indexed."""
-    return Reader(os.environ if env is None else env).text("AUDIO_IN_CONTAINER") or "audio-in"
+    return read_audio_container(_reader(env))
 
 
 def turns_queue(env: Mapping[str, str] | None = None) -> str:
     """The queue of the turns of runs. Needed when the app is indexed."""
-    return run_settings.turns_queue(Reader(os.environ if env is None else env))
+    return run_settings.turns_queue(_reader(env))
 
 
 def webhook_queue(env: Mapping[str, str] | None = None) -> str:
     """Where the calls of webhooks wait. Needed when the app is indexed."""
-    return Reader(os.environ if env is None else env).text("SLUICE_WEBHOOK_QUEUE") or "webhooks"
+    return (
+        _reader(env)
+        .of("HTTP")
+        .text("SLUICE_WEBHOOK_QUEUE", default="webhooks", form=Form.QUEUE, effect="where the calls of webhooks wait")
+    )
 
 
 def sweep_schedule(env: Mapping[str, str] | None = None) -> str:
     """How often to look for calls that nobody woke the pump for (NCRONTAB). Needed when the app is indexed."""
-    return Reader(os.environ if env is None else env).text("SLUICE_SWEEP_SCHEDULE") or "0 * * * * *"
+    return (
+        _reader(env)
+        .of("Quota")
+        .text(
+            "SLUICE_SWEEP_SCHEDULE",
+            default="0 * * * * *",
+            form=Form.SCHEDULE,
+            effect="how often to look for calls that nobody woke the pump for. Usually there are none",
+        )
+    )
 
 
 def retention_schedule(env: Mapping[str, str] | None = None) -> str:
     """When to delete what is older than the retention (NCRONTAB, UTC). Needed when the app is indexed."""
-    return Reader(os.environ if env is None else env).text("SLUICE_RETENTION_SCHEDULE") or "0 30 2 * * *"
+    return (
+        _reader(env)
+        .of("Retention")
+        .text("SLUICE_RETENTION_SCHEDULE", default="0 30 2 * * *", form=Form.SCHEDULE, effect="when it is done")
+    )
 
 
 def app_access(env: Mapping[str, str] | None = None) -> AppAccess:
     """How to reach the running app."""
-    reader = Reader(os.environ if env is None else env)
-    url = reader.text("SLUICE_URL")
-    return AppAccess(url, reader.text("SLUICE_FUNCTION_KEY"), reader.text("SLUICE_RESOURCE_URI"))
+    return read_app_access(_reader(env))
 
 
 def http_level(env: Mapping[str, str] | None = None) -> str:
@@ -225,7 +232,7 @@ def http_level(env: Mapping[str, str] | None = None) -> str:
 
     Needed when the app is indexed.
     """
-    auth = http_auth(Reader(os.environ if env is None else env))
+    auth = http_auth(_reader(env))
     return "function" if auth is HttpAuth.FUNCTION else "anonymous"
 
 
@@ -235,7 +242,7 @@ def http_settings(env: Mapping[str, str] | None = None) -> HttpSettings:
     Raises:
         ConfigurationError: names the setting that is wrong.
     """
-    return read_http_settings(Reader(os.environ if env is None else env))
+    return read_http_settings(_reader(env))
 
 
 def table_connection(env: Mapping[str, str] | None = None) -> Connection:
@@ -244,7 +251,7 @@ def table_connection(env: Mapping[str, str] | None = None) -> Connection:
     Raises:
         ConfigurationError: nothing says.
     """
-    return Reader(os.environ if env is None else env).storage("table")
+    return _reader(env).storage("table")
 
 
 def log_settings(env: Mapping[str, str] | None = None) -> LogSettings:
@@ -255,13 +262,18 @@ def log_settings(env: Mapping[str, str] | None = None) -> LogSettings:
 
 def log_triggers(env: Mapping[str, str] | None = None) -> LogTriggers:
     """What the app's index needs to know of log shipping."""
-    return log_triggers_of(Reader(os.environ if env is None else env))
+    return log_triggers_of(_reader(env))
 
 
 def storage_connections(env: Mapping[str, str] | None = None) -> tuple[Connection, Connection]:
     """Blobs and tables, for what needs nothing else. Raises ConfigurationError where no account is set."""
-    reader = Reader(os.environ if env is None else env)
+    reader = _reader(env)
     return reader.storage("blob"), reader.storage("table")
+
+
+def service_bus_connection(env: Mapping[str, str] | None = None) -> Connection:
+    """Service Bus alone. Raises ConfigurationError where no namespace is set."""
+    return _reader(env).service_bus()
 
 
 def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:
@@ -270,7 +282,7 @@ def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:
     Raises:
         ConfigurationError: names the setting that is wrong.
     """
-    return chat_settings(Reader(os.environ if env is None else env))
+    return chat_settings(_reader(env))
 
 
 def audio_settings(env: Mapping[str, str] | None = None) -> AudioSettings:
@@ -279,14 +291,4 @@ def audio_settings(env: Mapping[str, str] | None = None) -> AudioSettings:
     Raises:
         ConfigurationError: names the setting that is wrong.
     """
-    reader = Reader(os.environ if env is None else env)
-    chunk_s = reader.number("AUDIO_CHUNK_S", 300, low=10, high=800)
-    return AudioSettings(
-        ffmpeg_path=reader.text("FFMPEG_PATH"),
-        max_bytes=int(reader.number("AUDIO_MAX_BYTES", 1e9, low=1_000, high=1e11)),
-        max_duration_s=reader.number("AUDIO_MAX_DURATION_S", 4 * 3600, low=1, high=24 * 3600),
-        chunk_s=chunk_s,
-        # More would send most of the recording twice.
-        overlap_s=reader.number("AUDIO_OVERLAP_S", min(5.0, chunk_s / 4), low=0, high=chunk_s / 4),
-        timeout_s=reader.number("AUDIO_FFMPEG_TIMEOUT_S", 300, low=1, high=24 * 3600),
-    )
+    return read_audio(_reader(env))

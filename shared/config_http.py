@@ -7,9 +7,11 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from shared.config_reader import Reader
+from shared.config_setting import Form, shown
 from shared.errors import ConfigurationError
 
 DEFAULT_AUTHORITY = "https://login.microsoftonline.com"
+_AREA = "HTTP"
 _SECRET_MIN_CHARS = 32  # RFC 7518, section 3.2: a key for HS256 has at least 256 bits
 _KEY = re.compile(r"(?P<name>[\w.-]{1,64}):(?P<digest>[0-9a-fA-F]{64}):(?P<roles>[\w.+]+)")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -98,8 +100,14 @@ class HttpSettings:
 
 def http_auth(reader: Reader) -> HttpAuth:
     """Who checks callers. What isn't understood means the host's keys: closed unless said otherwise."""
-    given = (reader.text("SLUICE_HTTP_AUTH") or "").lower()
-    return HttpAuth(given) if given in set(HttpAuth) else HttpAuth.FUNCTION
+    given = reader.of(_AREA).text(
+        "SLUICE_HTTP_AUTH",
+        default=HttpAuth.FUNCTION.value,
+        choices=list(HttpAuth),
+        effect="who checks callers: `function` (the host, by its keys), `entra` (the app, by tokens), `both` (by "
+        "tokens or keys of the app's own); anything else means `function`",
+    )
+    return HttpAuth(given.lower()) if given.lower() in set(HttpAuth) else HttpAuth.FUNCTION
 
 
 def read_http_settings(reader: Reader) -> HttpSettings:
@@ -108,18 +116,50 @@ def read_http_settings(reader: Reader) -> HttpSettings:
     Raises:
         ConfigurationError: names the setting that is wrong.
     """
+    reader = reader.of(_AREA)
     settings = HttpSettings(
         auth=http_auth(reader),
         entra=_entra(reader),
-        keys=tuple(_key(text) for text in reader.names("SLUICE_HTTP_KEYS", "")),
-        platform_auth=(reader.text("WEBSITE_AUTH_ENABLED") or "").lower() == "true",
-        dev_secret=_secret(reader, "SLUICE_DEV_TOKEN_SECRET"),
-        app_claim=reader.text("SLUICE_HTTP_APP_CLAIM"),
-        rate_per_minute=int(reader.number("SLUICE_HTTP_RATE_PER_MINUTE", 6_000, low=0, high=1e6)),
-        max_body_bytes=int(reader.number("SLUICE_HTTP_MAX_BODY_BYTES", 4_000_000, low=1_000, high=100_000_000)),
-        origins=tuple(_origin(text) for text in reader.names("SLUICE_HTTP_ORIGINS", "")),
+        keys=tuple(
+            _key(text)
+            for text in reader.names(
+                "SLUICE_HTTP_KEYS",
+                "",
+                form=Form.SECRET,
+                effect="keys of the app's own: `NAME:SHA256:ROLE+ROLE`, several with commas",
+            )
+        ),
+        platform_auth=(
+            reader.of("Platform").text("WEBSITE_AUTH_ENABLED", effect="whether App Service authentication is on") or ""
+        ).lower()
+        == "true",
+        dev_secret=_secret(
+            reader, "SLUICE_DEV_TOKEN_SECRET", "accepts tokens of `TokenManager`; for development and tests alone"
+        ),
+        app_claim=reader.text(
+            "SLUICE_HTTP_APP_CLAIM",
+            effect="the claim that names the apps whose jobs a caller may touch; unset restricts nobody",
+        ),
+        rate_per_minute=reader.whole(
+            "SLUICE_HTTP_RATE_PER_MINUTE", 6_000, low=0, high=1_000_000, effect="of one caller; 0 for no limit"
+        ),
+        max_body_bytes=reader.whole(
+            "SLUICE_HTTP_MAX_BODY_BYTES",
+            4_000_000,
+            low=1_000,
+            high=100_000_000,
+            effect="largest body of a request",
+        ),
+        origins=tuple(
+            _origin(text)
+            for text in reader.names(
+                "SLUICE_HTTP_ORIGINS",
+                "",
+                effect="web pages that may call, such as `https://portal.example.com`; several with commas",
+            )
+        ),
         webhooks=_webhooks(reader),
-        version=reader.text("SLUICE_VERSION"),
+        version=reader.text("SLUICE_VERSION", effect="of the deployment, such as a commit; shown by the API"),
     )
     if settings.auth is not HttpAuth.FUNCTION and not _anybody(settings):
         raise ConfigurationError(
@@ -136,7 +176,14 @@ def _anybody(settings: HttpSettings) -> bool:
 
 
 def _entra(reader: Reader) -> EntraSettings | None:
-    tenant, audiences = reader.text("SLUICE_ENTRA_TENANT_ID"), reader.names("SLUICE_ENTRA_AUDIENCE", "")
+    tenant = reader.text("SLUICE_ENTRA_TENANT_ID", effect="the directory whose tokens are accepted")
+    audiences = reader.names("SLUICE_ENTRA_AUDIENCE", "", effect="for whom tokens are accepted; several with commas")
+    authority = reader.text(
+        "SLUICE_ENTRA_AUTHORITY",
+        default=DEFAULT_AUTHORITY,
+        form=Form.ADDRESS,
+        effect="where tokens come from; another one in sovereign clouds",
+    ).rstrip("/")
     if tenant is None and not audiences:
         return None
     for name, given in (("SLUICE_ENTRA_TENANT_ID", tenant), ("SLUICE_ENTRA_AUDIENCE", audiences)):
@@ -144,7 +191,6 @@ def _entra(reader: Reader) -> EntraSettings | None:
             raise ConfigurationError(
                 f"The setting {name} is missing: tokens need both tenant and audience.", field=name
             )
-    authority = (reader.text("SLUICE_ENTRA_AUTHORITY") or DEFAULT_AUTHORITY).rstrip("/")
     _check_url("SLUICE_ENTRA_AUTHORITY", authority)
     return EntraSettings(tenant or "", audiences, authority)
 
@@ -164,26 +210,44 @@ def _key(text: str) -> ApiKeySettings:
         ) from None
 
 
-def _secret(reader: Reader, name: str) -> str | None:
-    value = reader.text(name)
+def _secret(reader: Reader, name: str, effect: str) -> str | None:
+    value = reader.text(name, form=Form.SECRET, effect=effect)
     if value is not None and len(value) < _SECRET_MIN_CHARS:
         raise ConfigurationError(f"The setting {name} must have at least {_SECRET_MIN_CHARS} characters.", field=name)
     return value
 
 
 def _origin(text: str) -> str:
-    parts = urlsplit(text)
-    if text != "*" and (not parts.hostname or parts.path or parts.scheme not in ("http", "https")):
+    scheme, host, path = _split(text)
+    if text != "*" and (not host or path or scheme not in ("http", "https")):
         raise ConfigurationError(
-            f"The setting SLUICE_HTTP_ORIGINS must list origins such as https://portal.example.com; {text!r} is none.",
+            "The setting SLUICE_HTTP_ORIGINS must list origins such as https://portal.example.com; "
+            f"{shown(text)} is none.",
             field="SLUICE_HTTP_ORIGINS",
         )
     return text
 
 
+def _split(url: str) -> tuple[str, str | None, str]:
+    """Scheme, host and path; without a host where it is no address."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", None, ""
+    return parts.scheme, parts.hostname, parts.path
+
+
 def _webhooks(reader: Reader) -> WebhookSettings:
-    hosts = tuple(name.lower() for name in reader.names("SLUICE_WEBHOOK_HOSTS", ""))
-    secret = _secret(reader, "SLUICE_WEBHOOK_SECRET")
+    given = reader.names(
+        "SLUICE_WEBHOOK_HOSTS",
+        "",
+        effect="hosts to which results may be posted; `*.example.com` means all below it. Without any there are no "
+        "webhooks",
+    )
+    hosts = tuple(name.lower() for name in given)
+    secret = _secret(
+        reader, "SLUICE_WEBHOOK_SECRET", "signs what is posted: 32 characters or more, or `whsec_` and base64"
+    )
     if secret is not None and secret.startswith("whsec_"):
         try:
             base64.b64decode(secret.removeprefix("whsec_"), validate=True)
@@ -200,14 +264,14 @@ def _webhooks(reader: Reader) -> WebhookSettings:
     for host in hosts:
         if not re.fullmatch(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?", host):
             raise ConfigurationError(
-                f"The setting SLUICE_WEBHOOK_HOSTS must list host names, such as *.example.com; {host!r} is none.",
+                f"The setting SLUICE_WEBHOOK_HOSTS must list host names, such as *.example.com; {shown(host)} is none.",
                 field="SLUICE_WEBHOOK_HOSTS",
             )
     return WebhookSettings(hosts, secret)
 
 
 def _check_url(name: str, url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    scheme, host, _ = _split(url)
+    if host and (scheme == "https" or (scheme == "http" and host in _LOOPBACK)):
         return
     raise ConfigurationError(f"The setting {name} must be an https:// address.", field=name)

@@ -24,6 +24,7 @@ SluiceError
 `code` is stable and meant for programs; the text is for people and never holds a message body or a prompt.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -87,9 +88,17 @@ class InvalidOutputError(PermanentError):
 
 
 class ConfigurationError(PermanentError):
-    """A setting is missing or wrong."""
+    """A setting is missing or wrong.
+
+    Args:
+        message: several count as one, a line each.
+        field: the name of the setting.
+    """
 
     code = "configuration"
+
+    def __init__(self, message: str | Sequence[str] = "", *, field: str | None = None) -> None:
+        super().__init__(message if isinstance(message, str) else "\n".join(message), field=field)
 
 
 class UnknownQueueError(PermanentError):

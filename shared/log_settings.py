@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Protocol
 
+from shared.config_reader import Reader
+from shared.config_setting import Form, shown
 from shared.errors import ConfigurationError
 
 DAILY = "daily"
@@ -18,14 +19,6 @@ _SECRET_PART = re.compile(r"(?:^|;)\s*(?:AccountKey|SharedAccessKey|SharedAccess
 # Of the blob service: a container's name (Naming and referencing containers, blobs, and metadata).
 _CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-
-
-class Reader(Protocol):
-    """Typed look-ups of settings."""
-
-    def text(self, *names: str) -> str | None: ...
-
-    def number(self, name: str, default: float, *, low: float, high: float) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +86,17 @@ class LogTriggers:
 
 def log_triggers_of(reader: Reader) -> LogTriggers:
     """Read them."""
-    named = reader.text("SLUICE_LOGS_CONTAINER") or ""
+    reader = reader.of("Logs")
+    named = reader.text("SLUICE_LOGS_CONTAINER", "AZURE_STORAGE_CONTAINER") or ""
     return LogTriggers(
         on=(reader.text("SLUICE_LOGS") or "").lower() != "off",
         container=named if _CONTAINER.fullmatch(named) else DEFAULT_CONTAINER,
-        schedule=reader.text("SLUICE_LOGS_SCHEDULE") or "30 */10 * * * *",
+        schedule=reader.text(
+            "SLUICE_LOGS_SCHEDULE",
+            default="30 */10 * * * *",
+            form=Form.SCHEDULE,
+            effect="when leftovers, missing files and old logs are looked for",
+        ),
     )
 
 
@@ -110,33 +109,109 @@ def read_log_settings(reader: Reader, machine: str, secrets: tuple[str, ...] = (
     Raises:
         ConfigurationError: names the setting that is wrong.
     """
+    reader = reader.of("Logs")
     daily = (reader.text("SLUICE_LOGS_ROTATION_S") or "").lower() == DAILY
-    rotation_s = 0.0 if daily else reader.number("SLUICE_LOGS_ROTATION_S", 60.0, low=0, high=86_400)
-    folder = reader.text("SLUICE_LOGS_DIR")
+    rotation_s = reader.number(
+        "SLUICE_LOGS_ROTATION_S",
+        60.0,
+        low=0,
+        high=86_400,
+        words=(DAILY,),
+        effect="how long a file is written to; `daily` ends it with the day (UTC); 0 leaves it to size and silence",
+    )
+    folder = reader.path(
+        "SLUICE_LOGS_DIR",
+        default_is="`sluice-logs` in the folder for temporary files",
+        effect="where files are written; each machine has a folder in it",
+    )
+    # Rotation and the taking over of files rely on flock() and on renaming files that are open.
+    can_rotate = sys.platform != "win32"
     return LogSettings(
-        on=_on(reader),
+        on=reader.choice(
+            "SLUICE_LOGS",
+            choices=("on", "off"),
+            default="on",
+            effect="`off`: no log files, nothing is shipped, and the functions `log_index` and `log_sweep` don't exist",
+        )
+        == "on"
+        and can_rotate,
         app=app_name(reader),
-        machine=_plain(reader.text("WEBSITE_INSTANCE_ID", "CONTAINER_NAME") or machine)[-12:] or "machine",
-        level=_level(reader),
-        folder=Path(folder) if folder else Path(gettempdir()) / "sluice-logs",
+        machine=_plain(
+            reader.of("Platform").text(
+                "WEBSITE_INSTANCE_ID",
+                "CONTAINER_NAME",
+                default_is="set by Azure",
+                effect="the instance, named in lines and files of logs",
+            )
+            or machine
+        )[-12:]
+        or "machine",
+        level=reader.choice(
+            "SLUICE_LOGS_LEVEL",
+            "LOG_LEVEL",
+            choices=_LEVELS,
+            default="INFO",
+            effect="lowest level that is written. `DEBUG` lets the host show such lines, too",
+        ),
+        folder=folder or Path(gettempdir()) / "sluice-logs",
         container=_container(reader),
-        rotation_s=rotation_s or None,
+        rotation_s=None if daily else rotation_s or None,
         daily=daily,
-        rotation_bytes=int(reader.number("SLUICE_LOGS_ROTATION_BYTES", 8_000_000, low=1_000, high=64_000_000)),
-        quiet_s=reader.number("SLUICE_LOGS_QUIET_S", 10.0, low=0, high=86_400) or None,
-        scan_s=reader.number("SLUICE_LOGS_SCAN_S", 1.0, low=0.05, high=3600),
-        max_disk_bytes=int(reader.number("SLUICE_LOGS_MAX_DISK_BYTES", 200_000_000, low=1_000, high=1e12)),
-        retention_days=int(reader.number("SLUICE_LOGS_RETENTION_DAYS", 30, low=0, high=3650)),
-        keep_local_days=reader.number("SLUICE_LOGS_KEEP_LOCAL_DAYS", 0, low=0, high=3650),
+        rotation_bytes=reader.whole(
+            "SLUICE_LOGS_ROTATION_BYTES", 8_000_000, low=1_000, high=64_000_000, effect="largest file"
+        ),
+        quiet_s=reader.number(
+            "SLUICE_LOGS_QUIET_S",
+            10.0,
+            low=0,
+            high=86_400,
+            effect="a file is rotated after so long without a line; 0 never does. The local stack sets 1",
+        )
+        or None,
+        scan_s=reader.number(
+            "SLUICE_LOGS_SCAN_S", 1.0, low=0.05, high=3600, effect="time between a monitor's looks for rotated files"
+        ),
+        max_disk_bytes=reader.whole(
+            "SLUICE_LOGS_MAX_DISK_BYTES",
+            200_000_000,
+            low=1_000,
+            high=1_000_000_000_000,
+            effect="most that the files of one machine may take",
+        ),
+        retention_days=reader.whole(
+            "SLUICE_LOGS_RETENTION_DAYS",
+            30,
+            low=0,
+            high=3650,
+            effect="how long logs stay in the container; 0 keeps them for ever",
+        ),
+        keep_local_days=reader.number(
+            "SLUICE_LOGS_KEEP_LOCAL_DAYS",
+            0,
+            low=0,
+            high=3650,
+            effect="how long files stay on the disk after they were shipped",
+        ),
         secrets=secrets,
-        in_functions=reader.text("FUNCTIONS_WORKER_RUNTIME") is not None or "azure_functions_runtime" in sys.modules,
-        colour=reader.text("NO_COLOR") is None,
+        in_functions=reader.of("Platform").text(
+            "FUNCTIONS_WORKER_RUNTIME", effect="`python`; required by hosts outside Flex Consumption"
+        )
+        is not None
+        or "azure_functions_runtime" in sys.modules,
+        colour=reader.of("Platform").text("NO_COLOR", effect="with any value: no colours in a terminal") is None,
     )
 
 
 def app_name(reader: Reader) -> str:
     """The name of the app: letters, digits, dots, hyphens and underscores."""
-    named = reader.text("SLUICE_LOGS_APP", "APP_NAME", "WEBSITE_SITE_NAME") or "sluice"
+    named = reader.text(
+        "SLUICE_LOGS_APP",
+        "APP_NAME",
+        "WEBSITE_SITE_NAME",
+        default="sluice",
+        default_is="the function app's name",
+        effect="name in lines, files and blobs",
+    )
     return re.sub(r"[^A-Za-z0-9._-]+", "-", named).strip("-.")[:60] or "sluice"
 
 
@@ -153,33 +228,21 @@ def secret_values(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=len, reverse=True))
 
 
-def _on(reader: Reader) -> bool:
-    text = (reader.text("SLUICE_LOGS") or "on").lower()
-    if text not in ("on", "off"):
-        raise ConfigurationError(f"The setting SLUICE_LOGS must be on or off, not {text!r}.", field="SLUICE_LOGS")
-    # Rotation and the taking over of files rely on flock() and on renaming files that are open.
-    return text == "on" and sys.platform != "win32"
-
-
 def _container(reader: Reader) -> str:
-    name = reader.text("SLUICE_LOGS_CONTAINER") or DEFAULT_CONTAINER
+    name = reader.text(
+        "SLUICE_LOGS_CONTAINER",
+        "AZURE_STORAGE_CONTAINER",
+        default=DEFAULT_CONTAINER,
+        form=Form.CONTAINER,
+        effect="blob container, in the account of `AzureWebJobsStorage`",
+    )
     if not _CONTAINER.fullmatch(name):
         raise ConfigurationError(
             f"The setting SLUICE_LOGS_CONTAINER must be the name of a blob container (3 to 63 lower-case letters, "
-            f"digits and single hyphens), not {name!r}.",
+            f"digits and single hyphens), not {shown(name)}.",
             field="SLUICE_LOGS_CONTAINER",
         )
     return name
-
-
-def _level(reader: Reader) -> str:
-    level = (reader.text("SLUICE_LOGS_LEVEL") or "INFO").upper()
-    if level not in _LEVELS:
-        raise ConfigurationError(
-            f"The setting SLUICE_LOGS_LEVEL must be one of {', '.join(_LEVELS)}, not {level!r}.",
-            field="SLUICE_LOGS_LEVEL",
-        )
-    return level
 
 
 def _plain(name: str) -> str:

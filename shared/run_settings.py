@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.config_reader import Reader
+from shared.config_setting import Form
 from shared.errors import ConfigurationError
 
+_AREA = "Runs"
 # US dollars for a million tokens, input/output: Azure OpenAI's list prices, global standard. What you pay may differ.
 DEFAULT_PRICES = (
     "gpt-4o-mini=0.15/0.60, gpt-4o=2.50/10.00, gpt-4.1=2.00/8.00, gpt-4.1-mini=0.40/1.60, gpt-4.1-nano=0.10/0.40, "
@@ -44,7 +46,9 @@ class RunSettings:
 
 def turns_queue(reader: Reader) -> str:
     """The queue of turns. Needed when the app is indexed."""
-    return reader.text("RUN_TURNS_QUEUE") or "run-turns"
+    return reader.of(_AREA).text(
+        "RUN_TURNS_QUEUE", default="run-turns", form=Form.QUEUE, effect="Service Bus queue of the conductor of runs"
+    )
 
 
 def read_run_settings(reader: Reader) -> RunSettings:
@@ -53,11 +57,26 @@ def read_run_settings(reader: Reader) -> RunSettings:
     Raises:
         ConfigurationError: names the setting that is wrong.
     """
+    runs = reader.of(_AREA)
     return RunSettings(
-        window=int(reader.number("SLUICE_RUN_WINDOW", 3_000, low=1, high=100_000)),
+        window=runs.whole(
+            "SLUICE_RUN_WINDOW",
+            3_000,
+            low=1,
+            high=100_000,
+            unit="rows",
+            effect="rows of a run that are jobs at a time, about; the others wait outside of the queues",
+        ),
         turns_queue=turns_queue(reader),
-        prices=_prices(reader.text("SLUICE_PRICES") or DEFAULT_PRICES),
-        currency=reader.text("SLUICE_CURRENCY") or "USD",
+        prices=_prices(
+            runs.text(
+                "SLUICE_PRICES",
+                default_is="list prices of some models",
+                effect="a million input and output tokens cost, by base model: `gpt-4o-mini=0.15/0.60,gpt-4o=2.5/10`",
+            )
+            or DEFAULT_PRICES
+        ),
+        currency=runs.text("SLUICE_CURRENCY", default="USD", effect="that these prices are in"),
     )
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.identity.aio import DefaultAzureCredential
 from azure.servicebus.aio import ServiceBusClient
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue import TextBase64DecodePolicy, TextBase64EncodePolicy
@@ -146,4 +145,6 @@ def _option(connection: Connection, names: list[str], also: Iterable[str] = ()) 
 
 
 def _credential(connection: Connection) -> AsyncTokenCredential:
+    from azure.identity.aio import DefaultAzureCredential  # a third of a second, for those who use it
+
     return DefaultAzureCredential(managed_identity_client_id=connection.options.get("clientid"))

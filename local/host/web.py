@@ -60,7 +60,7 @@ class WebServer:
         """Begin to answer."""
         self._functions, self._admin = functions, admin
         application = web.Application(client_max_size=MAX_BODY_BYTES)
-        application.router.add_route("*", "/{path:.*}", self._handle)
+        application.router.add_route("*", r"/{path:[\s\S]*}", self._handle)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_LAST_BYTES_S)
         await self._runner.setup()
         await web.SockSite(self._runner, self._socket, backlog=1024).start()

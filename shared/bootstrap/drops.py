@@ -5,7 +5,7 @@ On Flex Consumption blob functions have instances of their own, which need neith
 
 from functools import cache
 
-from shared.config import Settings, audio_container, audio_queues
+from shared.config import audio_container, audio_queues, service_bus_connection, storage_connections
 from shared.jobs.audio_drop import AudioDrops
 from shared.log_services import start_log_shipping
 from shared.messaging.sender import ServiceBusMessageSender
@@ -23,6 +23,7 @@ def audio_drops() -> AudioDrops:
     """
     quiet_libraries()
     start_log_shipping()
-    settings = Settings.from_env()
-    blobs = AzureBlobLookup(blob_service(settings.blobs))
-    return AudioDrops(blobs, ServiceBusMessageSender(settings.service_bus), audio_container(), audio_queues().inbox)
+    # No other settings: a wrong one would use up the event's five tries, after which the file is forgotten.
+    blobs, _ = storage_connections()
+    sender = ServiceBusMessageSender(service_bus_connection())
+    return AudioDrops(AzureBlobLookup(blob_service(blobs)), sender, audio_container(), audio_queues().inbox)

@@ -1,10 +1,11 @@
 """The composition root of the health checks. It needs no service that works: they are what is checked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.bootstrap.kinds import PAYLOAD_CONTAINER, deployments
 from shared.config import Settings, http_settings
+from shared.config_validator import configuration_warnings
 from shared.errors import ConfigurationError
 from shared.health.checker import HealthCheck
 from shared.health.checks import (
@@ -34,18 +35,19 @@ class Health:
 
 def build_health(env: Mapping[str, str] | None = None) -> Health:
     """For these settings. Where they are wrong that is what the report says."""
+    settings_check = ConfigurationHealthCheck(lambda: configuration_warnings(env))
     try:
         settings = Settings.from_env(env)
         found = deployments(settings)
-    except ConfigurationError as error:
-        return Health(HealthApi("sluice", [ConfigurationHealthCheck(_raising(error)), DiskHealthCheck()]), ())
+    except ConfigurationError:
+        return Health(HealthApi("sluice", [settings_check, DiskHealthCheck()]), ())
     checks: list[HealthCheck] = [
         TableHealthCheck(table_service(settings.tables), JOBS_TABLE),
         BlobHealthCheck(blob_service(settings.blobs), PAYLOAD_CONTAINER),
         ServiceBusHealthCheck(settings.service_bus, settings.feedback.inbox),
         *(ModelHealthCheck(name, deployment.openai.endpoint) for name, deployment in found.items()),
         DiskHealthCheck(),
-        ConfigurationHealthCheck(lambda: _warnings(settings, env)),
+        settings_check,
     ]
     return Health(HealthApi(settings.app_id, checks, _release(env)), tuple(found))
 
@@ -61,27 +63,8 @@ def health() -> Health:
     return _health
 
 
-def _warnings(settings: Settings, env: Mapping[str, str] | None) -> list[str]:
-    if not settings.chat.openai.deployment:
-        raise ConfigurationError("The setting AZURE_OPENAI_DEPLOYMENT_NAME is missing.", field="deployment")
-    http = http_settings(env)
-    found = []
-    if http.dev_secret:
-        found.append("SLUICE_DEV_TOKEN_SECRET is set: whoever has it can be anybody. It is for development.")
-    if "*" in http.origins:
-        found.append("SLUICE_HTTP_ORIGINS lets pages of all sites call.")
-    return found
-
-
 def _release(env: Mapping[str, str] | None) -> str | None:
     try:
         return http_settings(env).version
     except ConfigurationError:
         return None
-
-
-def _raising(error: ConfigurationError) -> Callable[[], list[str]]:
-    def find() -> list[str]:
-        raise error
-
-    return find

@@ -103,22 +103,23 @@ def stepwise_kinds(settings: Settings, blobs: "BlobServiceClient", feedback: Fee
 
 
 def _reasoning(settings: Settings, blobs: "BlobServiceClient") -> ReasoningJob:
+    bounds = settings.reasoning_limits
     # Half of a minute, so that one job's call can't keep all others waiting.
     share = max(MIN_CALL_TOKENS, settings.reasoner.quota.tpm // 2)
     limits = ReasoningLimits(
-        context_tokens=settings.reasoning_context_tokens,
-        quota_tokens=min(settings.reasoning_call_tokens, share),
-        default_max_tokens=settings.reasoning_max_tokens,
-        samples=settings.reasoning_max_samples,
-        input_chars=settings.reasoning_max_input_chars,
+        context_tokens=bounds.context_tokens,
+        quota_tokens=min(bounds.call_tokens, share),
+        default_max_tokens=bounds.max_tokens,
+        samples=bounds.max_samples,
+        input_chars=bounds.max_input_chars,
     )
     return ReasoningJob(
-        ReasoningProfile.load(settings.reasoning_profile),
+        ReasoningProfile.load(bounds.profile),
         settings.reasoning,
         settings.reasoner.openai.deployment or "",
         base_model(settings.reasoner),
         limits,
-        BlobInputReader(blobs, settings.reasoning_containers, 4 * settings.reasoning_max_input_chars),
+        BlobInputReader(blobs, bounds.containers, 4 * bounds.max_input_chars),
     )
 
 

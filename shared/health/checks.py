@@ -152,10 +152,10 @@ class DiskHealthCheck:
 
 
 class ConfigurationHealthCheck:
-    """Says what in the settings is fit for development alone.
+    """Says what is wrong with the settings.
 
     Args:
-        find: returns texts; raises ConfigurationError where a setting is wrong.
+        find: returns the texts of warnings; raises ConfigurationError where jobs can't run. Reads files.
     """
 
     name = "configuration"
@@ -168,5 +168,5 @@ class ConfigurationHealthCheck:
 
     async def check(self) -> Finding:
         """See HealthCheck."""
-        found = self._find()
+        found = await asyncio.to_thread(self._find)
         return Finding(HealthStatus.WARN, len(found), "warnings", " ".join(found)) if found else _WELL

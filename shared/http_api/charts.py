@@ -79,6 +79,14 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}"
 
 
+def short(value: float) -> str:
+    """For an axis: 1,500,000 is 1.5M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
 def nice(value: float) -> float:
     """A round number that isn't below."""
     size = 1.0
@@ -93,7 +101,7 @@ def _grid(top: float) -> Markup:
         for share in (0.0, 0.5, 1.0)
         for part in (
             _line("grid", _y(top * share, top)),
-            _text(_LEFT - 6, _y(top * share, top) + 4, "end", number(top * share)),
+            _text(_LEFT - 6, _y(top * share, top) + 4, "end", short(top * share)),
         )
     )
 

@@ -222,7 +222,7 @@ def _failures(failures: Any, action: str, token: str) -> Markup:
     button = Markup(
         '<form method="post" action="{}"><input type="hidden" name="kind" value="{}">'
         '<input type="hidden" name="id" value="{}"><input type="hidden" name="token" value="{}">'
-        '<button aria-label="Run {} again">Run again</button></form>'
+        '<button aria-label="Run again: {}">Run again</button></form>'
     )
     rows = [
         [

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from shared.errors import SluiceError, TransientError
+from shared.errors import SluiceError
 from shared.http_api.html import join, page, table
 from shared.http_api.messages import Response
 from shared.http_api.openapi import document
-from shared.http_api.problems import status_of_code
+from shared.http_api.problems import status_of_class
 
 
 def error_codes() -> dict[str, tuple[int, str]]:
@@ -19,8 +19,7 @@ def error_codes() -> dict[str, tuple[int, str]]:
     found: dict[str, tuple[int, str]] = {"internal": (500, "A fault of ours; its log names the correlation id.")}
     for error in sorted(_errors(SluiceError), key=lambda one: one.code):
         meaning = " ".join((error.__doc__ or "").split("Args:")[0].split())
-        otherwise = 503 if issubclass(error, TransientError) else 500
-        found[error.code] = (getattr(error, "status", None) or status_of_code(error.code, otherwise), meaning)
+        found[error.code] = (status_of_class(error), meaning)
     return found
 
 

@@ -18,6 +18,11 @@ class Parameter:
     required: bool = False
 
 
+def printable(most: int) -> dict[str, object]:
+    """The schema of a text without control characters."""
+    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"}
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One endpoint.

@@ -4,11 +4,15 @@ The triggers (functions/http_*.py) and the OpenAPI document are made of this. Mo
 indexes the app without loading pydantic.
 """
 
-from shared.http_api.endpoint import Endpoint, Parameter
+from shared.http_api.endpoint import Endpoint, Parameter, printable
 
-_KIND = Parameter("kind", "Kind of job, such as feedback. Without it all kinds are looked through.")
-_APP = Parameter("app", "The app that the jobs are counted for (app_id).")
-_CURSOR = Parameter("cursor", "Where the page before ended: its `next`.")
+_KIND = Parameter(
+    "kind", "Kind of job. Without it all kinds are looked through.", {"enum": ["feedback", "reasoning", "audio"]}
+)
+_APP = Parameter("app", "The app that the jobs are counted for (app_id).", printable(128))
+_CURSOR = Parameter(
+    "cursor", "Where the page before ended: its `next`.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{19,}$"}
+)
 _WHOSE = "The caller sees jobs of their own apps alone, where they are restricted to some."
 
 
@@ -31,12 +35,19 @@ JOBS_SUBMIT = Endpoint(
     body="Submission",
     parameters=(
         Parameter(
-            "Idempotency-Key", "The same key and body make the same job, however often they are sent.", where="header"
+            "Idempotency-Key",
+            "The same key and body make the same job, however often they are sent.",
+            printable(256),
+            where="header",
         ),
-        Parameter("id", "Job id, in place of one that is made. Sending it again adds nothing."),
+        Parameter(
+            "id",
+            "Job id, in place of one that is made. Sending it again adds nothing.",
+            {"type": "string", "pattern": "^[A-Za-z0-9._~:@-]{1,128}$"},
+        ),
         _APP,
         Parameter("priority", "Turn among the app's own jobs.", {"enum": ["high", "normal", "low"]}),
-        Parameter("run", "Name that several jobs have in common."),
+        Parameter("run", "Name that several jobs have in common.", printable(128)),
         Parameter("webhook", "Address that is told the outcome: https, of a host that is allowed."),
     ),
     durable=True,
@@ -120,7 +131,7 @@ ERRORS_LIST = Endpoint(
     summary=f"Failed jobs with their reasons, newest failure first. {_WHOSE}",
     tag="errors",
     answers={200: "ErrorPage", 400: "Problem"},
-    parameters=(_KIND, Parameter("error", "Only this error code."), _APP, _limit(50, 100), _CURSOR),
+    parameters=(_KIND, Parameter("error", "Only this error code.", printable(64)), _APP, _limit(50, 100), _CURSOR),
 )
 ERRORS_REPLAY = Endpoint(
     name="errors_replay",
@@ -143,7 +154,7 @@ PROGRESS = Endpoint(
     permission="jobs:read",
     summary="The jobs of a kind that run now, at most 100, longest running first",
     tag="jobs",
-    answers={200: "Progress"},
+    answers={200: "Progress", 404: "Problem"},
     durable=True,
 )
 

@@ -25,9 +25,10 @@ a{color:var(--blue)}:focus-visible{outline:3px solid var(--bar);outline-offset:2
 .wide{overflow-x:auto;border:1px solid var(--line);border-radius:6px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;padding:.5rem .75rem;color:var(--soft)}
-th,td{padding:.4rem .75rem;border-top:1px solid var(--line);text-align:left;vertical-align:top;overflow-wrap:anywhere}
+th,td{padding:.4rem .75rem;border-top:1px solid var(--line);text-align:left;vertical-align:top;min-width:6.5rem;
+overflow-wrap:anywhere}td.n,th.n{min-width:0}
 thead th{background:var(--panel);border-top:0}td.n,th.n{text-align:right;white-space:nowrap}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.75rem;padding:0;margin:0;
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.75rem;padding:0;margin:0 0 .75rem;
 list-style:none}
 .cards li{border:1px solid var(--line);border-radius:6px;background:var(--panel);padding:.6rem .75rem}
 .cards b{display:block;font-size:1.3rem}.soft{color:var(--soft)}
@@ -36,13 +37,13 @@ svg{display:block;width:100%;height:auto;background:var(--panel);border:1px soli
 svg text{fill:var(--soft);font-size:11px}.ok{fill:var(--bar)}.bad{fill:var(--bad)}.booked{fill:var(--bar2)}
 .grid{stroke:var(--line)}.limit{stroke:var(--red);stroke-dasharray:4 3}
 button{font:inherit;padding:.25rem .75rem;border:1px solid var(--line);border-radius:6px;background:var(--panel);
-color:var(--ink);cursor:pointer}
+color:var(--ink);cursor:pointer;white-space:nowrap}
 code,pre{font:13px/1.5 ui-monospace,monospace}pre{overflow-x:auto;background:var(--panel);padding:.75rem}
 details{border-top:1px solid var(--line);padding:.25rem 0}summary{cursor:pointer;padding:.25rem 0}
 .note{border:1px solid var(--line);border-left:4px solid var(--bar);border-radius:6px;padding:.5rem .75rem}
 .legend span{margin-right:1rem}.dot{display:inline-block;width:.7em;height:.7em;border-radius:2px;margin-right:.35em}
 .dot.ok{background:var(--bar)}.dot.bad{background:var(--bad)}.dot.booked{background:var(--bar2)}
-@media(max-width:40rem){body{font-size:15px}th,td{padding:.35rem .5rem}}
+@media(max-width:40rem){body{font-size:15px}th,td{padding:.35rem .5rem}svg text{font-size:18px}}
 """)
 
 _FRAME = Markup(

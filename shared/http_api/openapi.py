@@ -143,7 +143,7 @@ def _submission(kind: str) -> dict[str, Any]:
 
 
 def _of_path(name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 128}
+    schema: dict[str, Any] = {"enum": [*KINDS]} if name == "kind" else {"type": "string", "minLength": 1}
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 

@@ -5,7 +5,7 @@ import traceback
 from http import HTTPStatus
 from typing import Any
 
-from shared.errors import SluiceError, TransientError
+from shared.errors import InvalidMessageError, SluiceError, TransientError
 from shared.http_api.errors import HttpError
 from shared.http_api.messages import PROBLEM, Response, Trail, json_response
 from shared.security.errors import AuthenticationError, InvalidTokenError
@@ -39,10 +39,17 @@ logger = logging.getLogger(__name__)
 
 
 def status_of(error: SluiceError) -> int:
-    """The HTTP status of an error. What may succeed later is 503 where nothing else is known, and the rest is 500."""
-    if isinstance(error, HttpError):
+    """The HTTP status of an error."""
+    return status_of_class(type(error))
+
+
+def status_of_class(error: type[SluiceError]) -> int:
+    """The same by its class. Of what isn't known otherwise, what may succeed later is 503, a job's own mistake 400."""
+    if issubclass(error, HttpError):
         return error.status
-    return status_of_code(error.code, 503 if isinstance(error, TransientError) else 500)
+    if issubclass(error, TransientError):
+        return status_of_code(error.code, 503)
+    return status_of_code(error.code, 400 if issubclass(error, InvalidMessageError) else 500)
 
 
 def status_of_code(code: str, otherwise: int) -> int:

@@ -67,6 +67,8 @@ class Query:
         if value is None:
             return None
         try:
+            if not value.isascii():
+                raise ValueError  # digits of other scripts
             found = datetime.fromisoformat(value.replace(" ", "+"))  # a plus that wasn't encoded
             found = found if found.tzinfo else found.replace(tzinfo=UTC)
             found.timestamp()

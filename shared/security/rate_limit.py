@@ -105,7 +105,11 @@ class RateLimitCache:
         now_s = self._now_s()
         busy = now_s - entry.taken_at_s < _BUSY_S
         entry.step = min(2 * entry.step, max(1, rate.limit // _SHARE)) if busy else 1
-        entry.taken, entry.taken_at_s = 0, now_s
+        entry.taken = 0
+        await self._take_some(entry, row, rate)
+        entry.taken_at_s = self._now_s()  # storage may have been slow: what has just been taken is fresh
+
+    async def _take_some(self, entry: _Entry, row: str, rate: Rate) -> None:
         try:
             for tried in range(_TRIES):
                 if await self._take_from_row(entry, row, rate):

@@ -3,10 +3,8 @@
 import json
 import secrets
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +13,13 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from local.stack import Stack
 from shared.bootstrap import Backend, connect
 from shared.config import Settings
+from tests.support.command import sluice
 from tests.support.ledger import Ledger, settle_ledger
 from tests.support.stack import stack
 
-ROOT = Path(__file__).parents[2]
 MAX_ATTEMPTS = 3
+WEBHOOK_PORT = 34_443
+"""Of a webhook on this machine, which is never called."""
 
 
 class System:
@@ -87,16 +87,7 @@ class System:
 
     def sluice(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run the command beside this stack."""
-        return subprocess.run(
-            [sys.executable, "-m", "cli.main", *arguments],
-            cwd=self.stack.data.parent,
-            env={"PATH": "", "COLUMNS": "200", "PYTHONPATH": str(ROOT)},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return sluice(*arguments, cwd=self.stack.data.parent, stdin=stdin)
 
 
 @pytest.fixture(scope="package")
@@ -111,6 +102,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             "SLUICE_MAX_THROTTLES": "3",
             "AZURE_OPENAI_TIMEOUT_S": "3",
             "SLUICE_SWEEP_SCHEDULE": "*/3 * * * * *",  # finds replays from the command line
+            "SLUICE_WEBHOOK_HOSTS": f"localhost:{WEBHOOK_PORT}",
+            "SLUICE_WEBHOOK_SECRET": secrets.token_hex(32),
         },
     ) as running:
         yield System(running)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,6 +41,13 @@ class Site(System):
         """All that the host has printed."""
         return (self.logs / "host.log").read_text(errors="replace")
 
+    @property
+    def last_of_log(self) -> str:
+        """Of what the host has printed the last 256 KB."""
+        with (self.logs / "host.log").open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - 262_144))
+            return log.read().decode(errors="replace")
+
     def jobs(self, count: int, *, app_id: str = "shop", prefix: str = "") -> list[str]:
         """Send jobs in batches. Returns their ids."""
         prefix = prefix or unique_name()
@@ -58,14 +66,14 @@ class Site(System):
                 sender.send_messages(messages[start : start + 100])
         return ids
 
-    async def ended(self, ids: Sequence[str], *, timeout_s: float = 60.0) -> Ledger:
+    async def ended(self, ids: Sequence[str], *, timeout_s: float = 120.0) -> Ledger:
         """Wait until all have ended, and check that each did so once, well, and at its first attempt."""
         ledger = await settle_ledger(self.env, "feedback", ids, timeout_s=timeout_s)
         assert ledger.balanced, ledger.summary()
         assert ledger.statuses == {"succeeded": len(ids)}, ledger.summary()
         return ledger
 
-    async def took_s(self, backend: Backend, job_id: str, *, timeout_s: float = 30.0) -> float:
+    async def took_s(self, backend: Backend, job_id: str, *, timeout_s: float = 120.0) -> float:
         """Wait until one job is published. Returns how long that was after it was taken in, in s."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -75,7 +83,7 @@ class Site(System):
             assert time.monotonic() < deadline, record and record.state
             await asyncio.sleep(0.05)
 
-    def until_charged(self, tokens: int, *, timeout_s: float = 60.0) -> None:
+    def until_charged(self, tokens: int, *, timeout_s: float = 120.0) -> None:
         """Wait until the endpoint has charged so many tokens since its statistics were reset."""
         deadline = time.monotonic() + timeout_s
         while self.stats()["tokens_charged"] < tokens:
@@ -120,7 +128,7 @@ class Site(System):
             yield host
 
 
-def until(holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
+def until(holds: Callable[[], bool], timeout_s: float = 120.0) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + timeout_s
     while not holds():

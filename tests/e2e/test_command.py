@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from tests.e2e.conftest import ROOT, System
+from tests.e2e.conftest import System
+from tests.support.command import ROOT
 
 
 def test_send_wait_and_watch(system: System, unique: str, tmp_path: Path) -> None:

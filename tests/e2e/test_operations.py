@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,10 +24,11 @@ from shared.model.client import ChatMessage
 from shared.quota.token_client import TokenClient
 from shared.quota.token_limit_retry import with_token_limit_retry
 from shared.storage.payloads import Payload
-from tests.e2e.conftest import ROOT
+from tests.support.command import BASE_ENV, sluice
 from tests.support.stack import stack
 
 MASTER, KEY = "the-master-key", "a-host-key"
+WITH_KEY = {"SLUICE_FUNCTION_KEY": KEY}
 DEPLOYMENT = "gpt-4o-mini"
 MESSAGES: list[ChatMessage] = [{"role": "user", "content": "Hello."}]
 
@@ -53,23 +54,10 @@ async def client(running: Stack) -> AsyncIterator[TokenClient]:
         yield opened
 
 
-def _env(**settings: str) -> dict[str, str]:
-    return {"PATH": "", "COLUMNS": "200", "PYTHONPATH": str(ROOT), **settings}
-
-
 def _sluice(
-    running: Stack, *arguments: str, stdin: str = "", env: dict[str, str] | None = None, cwd: Path | None = None
+    running: Stack, *arguments: str, stdin: str = "", settings: Mapping[str, str] = WITH_KEY, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
-        cwd=cwd or running.data.parent,
-        env=env or _env(SLUICE_FUNCTION_KEY=KEY),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return sluice(*arguments, cwd=cwd or running.data.parent, stdin=stdin, settings=settings)
 
 
 async def _job(backend: Backend, job_id: str, state: JobState, at: datetime) -> JobRecord:
@@ -106,13 +94,13 @@ async def test_status_of_the_quota(running: Stack, client: TokenClient) -> None:
 async def test_status_without_the_app(running: Stack, backend: Backend, tmp_path: Path) -> None:
     record = await _job(backend, "waits", JobState.PENDING, datetime.now(UTC) + timedelta(days=1))
     await backend.lines["feedback"].enqueue([record])
-    elsewhere = _env(**{**running.settings, "SLUICE_URL": "http://127.0.0.1:1"})
-    done = _sluice(running, "status", "--json", env=elsewhere, cwd=tmp_path)
+    elsewhere = {**running.settings, "SLUICE_URL": "http://127.0.0.1:1"}
+    done = _sluice(running, "status", "--json", settings=elsewhere, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     quota = json.loads(done.stdout)["quota"][DEPLOYMENT]
     assert "gave no answer" in quota["error"]
     assert quota["pending"] == {"": 1}
-    without_key = _sluice(running, "status", env=_env())
+    without_key = _sluice(running, "status", settings={})
     assert without_key.returncode == 0
     assert "refuses this identity or key (401)" in without_key.stdout
     assert "feedback-out" in without_key.stdout, "the queues are looked at directly then"
@@ -124,7 +112,7 @@ async def test_status_can_be_watched(running: Stack) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli.main", "status", "--watch", "--json"),
         cwd=running.data.parent,
-        env={**_env(SLUICE_FUNCTION_KEY=KEY), "PYTHONUNBUFFERED": "1"},
+        env={**BASE_ENV, **WITH_KEY, "PYTHONUNBUFFERED": "1"},
         stdout=asyncio.subprocess.PIPE,
     )
     try:

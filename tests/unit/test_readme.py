@@ -12,7 +12,9 @@ from cli.main import app
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = "\n".join([*re.findall(r"```sh\n(.*?)```", README, re.DOTALL), *re.findall(r"`([^`\n]+)`", README)])
-SLUICE = sorted(set(re.findall(r"(?:^|\| )sluice ((?:errors |profile |bench )?[a-z]+)", COMMANDS, re.MULTILINE)))
+SLUICE = sorted(
+    set(re.findall(r"(?:^|\| )sluice ((?:errors |profile |bench |config )?[a-z]+)", COMMANDS, re.MULTILINE))
+)
 MAKE = sorted(set(re.findall(r"^make ([a-z]+)", COMMANDS, re.MULTILINE)))
 
 

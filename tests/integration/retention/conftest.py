@@ -14,7 +14,7 @@ from shared.config import Settings
 from shared.errors import AbandonedJobError
 from shared.jobs.pending import PENDING_TABLE
 from shared.jobs.record import JobRecord, JobState
-from shared.jobs.retention import Purged
+from shared.jobs.retention import Purged, Retention
 from shared.jobs.store import FAILURES_TABLE, JOBS_TABLE
 from shared.messages import Envelope
 from tests.support.azurite import Azurite, azurite
@@ -49,6 +49,7 @@ class Storage:
         self.backend = backend
         self.tables = tables
         self.blobs = blobs
+        self._partitions: set[str] = set()
 
     async def job(
         self, job_id: str, state: JobState = JobState.SUCCEEDED, at: datetime = OLD, body: bytes = b"{}", **changes: Any
@@ -61,6 +62,7 @@ class Storage:
         changes = {"state": state, "published_at": at if state.final else None, **changes}
         stored = await self.backend.store.add(record.changed(at, **changes))
         assert stored is not None
+        self._partitions.add(stored.to_row()["PartitionKey"])
         return stored
 
     async def kept(self) -> Kept:
@@ -76,12 +78,24 @@ class Storage:
             names.append({blob.name async for blob in container.list_blobs()} if exists else set())
         return Kept(*rows, *names)
 
-    async def purge(self) -> Purged:
-        """One night."""
-        return await self.backend.retention.run(NoHistory())
+    def retention(self, days: float = 0.0, *, whole: bool = False) -> Retention:
+        """As it is or, some days from now, will be: blobs are as old as they are.
+
+        Args:
+            whole: with all of the hundreds of partitions of jobs, which takes seconds, rather than those that had one.
+        """
+        built = self.backend.retention
+        names = {f"jobs {partition}" for partition in self._partitions}
+        sweeps = [sweep for sweep in built._sweeps if whole or sweep.what != "jobs" or sweep.name in names]
+        now = built._now if days == 0 else lambda: NOW + timedelta(days=days)
+        return Retention(sweeps, built._bookmark, built._keep, 600, now)
+
+    async def purge(self, days: float = 0.0, *, whole: bool = False) -> Purged:
+        """One night. See `retention`."""
+        return await self.retention(days, whole=whole).run(NoHistory())
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def azurite_of_its_own() -> Iterator[Azurite]:
     with azurite() as running:
         yield running
@@ -89,16 +103,21 @@ def azurite_of_its_own() -> Iterator[Azurite]:
 
 @pytest.fixture
 async def storage(azurite_of_its_own: Azurite) -> AsyncIterator[Storage]:
+    """With nothing in it."""
     connection = azurite_of_its_own.connection_string
     env = {
         "AzureWebJobsStorage": connection,
         "ServiceBusConnection": "Endpoint=sb://none;SharedAccessKeyName=n;SharedAccessKey=k",
         "AZURE_OPENAI_DEPLOYMENT_NAME": DEPLOYMENT,
     }
-    backend = await connect(Settings.from_env(env))
     async with (
         TableServiceClient.from_connection_string(connection) as tables,
         BlobServiceClient.from_connection_string(connection) as blobs,
     ):
+        async for table in tables.list_tables():
+            await tables.delete_table(table.name)
+        async for container in blobs.list_containers():
+            await blobs.delete_container(container.name)
+        backend = await connect(Settings.from_env(env))
         yield Storage(backend, tables, blobs)
-    await backend.close()
+        await backend.close()

@@ -9,19 +9,13 @@ import pytest
 from shared.jobs import sweeps
 from shared.jobs.call_reports import CallReport, CallReports
 from shared.jobs.pending import PendingCall
-from shared.jobs.record import JobRecord, JobState, partition_key
-from shared.jobs.retention import Retention, Sweep
+from shared.jobs.record import JobRecord, JobState
+from shared.jobs.retention import Sweep
 from shared.jobs.sweeps import keep_claim_check
 from shared.messages import RunTicket
 from tests.integration.retention.conftest import DEPLOYMENT, NOW, NoHistory, Storage
 
 LARGE = b"x" * 120_000
-
-
-def _ahead(storage: Storage, days: float) -> Retention:
-    """The retention as it will be some days from now: blobs are as old as they are."""
-    built = storage.backend.retention
-    return Retention(built._sweeps, built._bookmark, built._keep, 600, lambda: NOW + timedelta(days=days))
 
 
 async def test_old_jobs_go_with_all_that_belongs_to_them(storage: Storage) -> None:
@@ -30,13 +24,13 @@ async def test_old_jobs_go_with_all_that_belongs_to_them(storage: Storage) -> No
     await storage.job("j1", body=LARGE, claim_check="producer/own")
     await storage.job("j/2", JobState.FAILED, body=LARGE)
     await storage.job("j3", JobState.CANCELLED)
-    purged = await storage.purge()
+    purged = await storage.purge(whole=True)
     assert purged.complete
     assert purged.counts["jobs"] == 3
     kept = await storage.kept()
     assert (kept.jobs, kept.failures, kept.claims) == (set(), set(), {"feedback/j1/outcome-0.json"})
     assert len(kept.blobs) == 2  # written just now
-    await _ahead(storage, 31).run(NoHistory())
+    await storage.purge(days=31)
     kept = await storage.kept()
     assert (kept.blobs, kept.claims) == (set(), set())
 
@@ -50,7 +44,7 @@ async def test_what_may_be_needed_stays(storage: Storage) -> None:
     before = await storage.kept()
     assert (await storage.purge()).complete
     # Also when the blobs are old: their jobs have rows.
-    await _ahead(storage, 29).run(NoHistory())
+    await storage.purge(days=29)
     assert await storage.kept() == before
     assert [r.job_id async for r in storage.backend.store.failures("feedback")] == [failed.job_id]
 
@@ -109,7 +103,7 @@ async def test_calls_of_deployments_that_are_not_used_now(storage: Storage) -> N
     await reports.put(RunTicket("feedback", "gone", 1, 1, start_s=1.0), CallReport(1.0, 5, 0))
     await reports.touch()
     assert (await storage.purge()).counts["calls"] == 0  # all of them are new
-    purged = await _ahead(storage, 31).run(NoHistory())
+    purged = await storage.purge(days=31)
     assert purged.counts["calls"] == 4
     kept = (await storage.kept()).calls
     assert kept == {"clock", PendingCall.of(waiting).key}
@@ -118,9 +112,9 @@ async def test_calls_of_deployments_that_are_not_used_now(storage: Storage) -> N
 async def test_bodies_without_a_message_wait_longer_and_names_of_others_are_left_alone(storage: Storage) -> None:
     for name in ("feedback/j/body.json", "feedback/mine", "feedback/a/b/body.json", "else/j/body.json"):
         await storage.backend.payloads.leave(name, b"{}")
-    await _ahead(storage, 80).run(NoHistory())
+    await storage.purge(days=80)
     assert len((await storage.kept()).claims) == 4
-    await _ahead(storage, 91).run(NoHistory())
+    await storage.purge(days=91)
     assert (await storage.kept()).claims == {"feedback/mine", "feedback/a/b/body.json", "else/j/body.json"}
     assert keep_claim_check("outcome-x.json") is None
 
@@ -137,7 +131,7 @@ async def test_a_blob_that_is_written_again_meanwhile_stays(storage: Storage) ->
         return found
 
     store.get = get_and_write  # type: ignore[method-assign]
-    await _ahead(storage, 31).run(NoHistory())
+    await storage.purge(days=31)
     assert len((await storage.kept()).blobs) == 1
 
 
@@ -198,9 +192,8 @@ async def test_a_kill_anywhere_leaves_nothing_that_the_next_purge_does_not_find(
 ) -> None:
     await storage.job("j1", JobState.FAILED, body=LARGE)
     await storage.backend.payloads.leave("feedback/j1/outcome-0.json", b"{}")
-    built = _ahead(storage, 31)
-    # Of the 256 partitions that one with the job.
-    whole = [s for s in built._sweeps if s.what != "jobs" or s.name.endswith(partition_key("feedback", "j1"))]
+    built = storage.retention(days=31)
+    whole = list(built._sweeps)
     built._sweeps = [Killer(s, after_work=after_work) if s.what == victim else s for s in whole]
     with pytest.raises(Killed):
         await built.run(NoHistory())

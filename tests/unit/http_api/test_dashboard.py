@@ -15,7 +15,7 @@ import pytest
 
 from shared.errors import MessagingError, ModelTimeoutError, StorageError, UnknownQueueError
 from shared.http_api import endpoints
-from shared.http_api.charts import nice
+from shared.http_api.charts import nice, short
 from shared.http_api.dashboard import FORM, Dashboard
 from shared.http_api.messages import Call, Response
 from shared.http_api.models import Status
@@ -306,3 +306,7 @@ async def test_forms_of_others_do_nothing(world: World) -> None:
 
 def test_round_numbers() -> None:
     assert [nice(value) for value in (1, 3, 10, 11, 49, 51, 100_000)] == [1, 5, 10, 20, 50, 100, 100_000]
+
+
+def test_numbers_of_an_axis() -> None:
+    assert [short(value) for value in (0, 0.5, 5, 1_000, 2_500, 1_000_000)] == ["0", "0.5", "5", "1k", "2.5k", "1M"]

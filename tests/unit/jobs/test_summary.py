@@ -181,3 +181,19 @@ def test_unreadable_profiles_say_so(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text("a: [")
     with pytest.raises(ConfigurationError, match="not YAML"):
         SummaryProfile.load(tmp_path / "p.yaml")
+
+
+@given(st.text())
+def test_a_count_of_bytes_is_enough_where_the_quota_is_large(text: str) -> None:
+    summariser = Summariser(SummaryProfile.load(), "chat")
+    messages = summariser._messages("{kind}", text)
+
+    assert summariser._bytes(messages) >= summariser._tokens(messages)
+
+
+def test_no_tokenizer_is_loaded_where_the_quota_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.jobs.summary.estimate_request_tokens", None)
+
+    assert Summariser(SMALL, "chat", most_tokens=500_000)._part_tokens == 400
+    with pytest.raises(TypeError):
+        Summariser(SMALL, "chat", most_tokens=700)

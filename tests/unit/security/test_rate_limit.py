@@ -64,6 +64,18 @@ async def test_the_limit_holds_and_fills_up_again() -> None:
     assert not (await cache.check_rate_limit("a", 5, 60)).allowed
 
 
+async def test_a_slow_table_refuses_nobody() -> None:
+    clock = Clock()
+
+    class SlowRows(MemoryRows):
+        async def write(self, key: str, bucket: Bucket, etag: str | None) -> str | None:
+            clock.now_s += 8.0
+            return await super().write(key, bucket, etag)
+
+    cache = RateLimitCache(SlowRows(), clock)
+    assert all([(await cache.check_rate_limit("a", 100, 60)).allowed for _ in range(3)])
+
+
 async def test_processes_share_it() -> None:
     rows, clock = MemoryRows(), Clock()
     caches = [RateLimitCache(rows, clock) for _ in range(4)]
