@@ -73,6 +73,10 @@ accept: setup $(GGUF) $(BENCH)/.ready $(BROWSER)  ## Run everything at full size
 	@SLUICE_TEST_GGUF="$$(find $(GGUF) -name '*.gguf' | head -n 1)" $(BIN)/python -m pytest -m accept \
 		-p tests.support.acceptance --acceptance docs/acceptance.md
 
+.PHONY: report-screenshot
+report-screenshot: setup  ## Take the picture of a run's report for docs/runs.md (needs Chromium)
+	@$(BIN)/python -m tests.support.report_screenshot docs/images/run-report.png
+
 .PHONY: bench
 bench: $(BENCH)/.ready  ## Compare quota admission with what others use (a few minutes)
 	@$(BIN)/sluice bench quota

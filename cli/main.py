@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import bench, config, errors, logs, quota
+from cli import bench, config, errors, logs, quota, run_commands
 from cli import demo as demo_module
 from cli import forget as forget_module
 from cli import send as send_module
@@ -41,6 +41,7 @@ app.add_typer(errors_app, name="errors")
 app.add_typer(profile_app, name="profile")
 app.add_typer(bench.app, name="bench")
 app.add_typer(logs.app, name="logs")
+run_commands.add_to(app)
 app.add_typer(config.app, name="config")
 
 

@@ -1,9 +1,13 @@
 """Where the command line's settings come from, and its connection to the system."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import NoReturn
+
+import typer
 
 from local.stack_state import running_stack
 from shared.bootstrap import Backend, connect
@@ -55,3 +59,13 @@ def traced(system: Backend) -> Iterator[None]:
         yield
     finally:
         stop_telemetry()
+
+
+def act(action: Callable[[Backend], Awaitable[int]]) -> NoReturn:
+    """Do something with the system, and end the command with its exit code."""
+
+    async def connected() -> int:
+        async with backend() as system:
+            return await action(system)
+
+    raise typer.Exit(asyncio.run(connected()))

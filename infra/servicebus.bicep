@@ -42,6 +42,7 @@ var jobQueues = [
   { name: 'reasoning-in', receives: true, sends: true, duplicateWindow: 'PT10M' }
   { name: 'reasoning-run', receives: true, sends: true, duplicateWindow: 'PT10M' }
   { name: 'reasoning-out', receives: false, sends: true, duplicateWindow: 'P1D' }
+  { name: 'run-turns', receives: true, sends: true, duplicateWindow: 'PT10M' }
   { name: 'webhooks', receives: true, sends: true, duplicateWindow: 'PT10M' }
 ]
 var replies = [for reply in replyQueues: { name: reply, receives: false, sends: true, duplicateWindow: 'P1D' }]

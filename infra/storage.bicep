@@ -30,9 +30,10 @@ var containers = [
   'event-dead-letters' // events that Event Grid could not deliver (subscriptions.bicep)
   'reasoning-in' // texts that reasoning jobs name
   'sluice-logs' // log files that instances have shipped
+  'sluice-runs' // rows of the files of runs
   'sluice-payloads' // bodies and outcomes too large for a table
 ]
-var tables = ['logindex', 'sluicefailures', 'sluicejobs', 'sluicelimits', 'sluicelist', 'sluicepending']
+var tables = ['logindex', 'sluicefailures', 'sluicejobs', 'sluicelimits', 'sluicelist', 'sluicepending', 'sluiceruns']
 
 // What the Functions host and Durable Functions need besides the app: their own containers, queues and tables.
 var roles = {

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared import run_settings
 from shared.config_command import AppAccess as AppAccess
 from shared.config_command import read_app_access
 from shared.config_http import HttpAuth, HttpSettings, http_auth, read_http_settings
@@ -35,6 +36,7 @@ from shared.config_reader import Connection as Connection
 from shared.config_reader import Reader
 from shared.config_setting import Form
 from shared.log_settings import LogSettings, LogTriggers, log_triggers_of, read_log_settings, secret_values
+from shared.run_settings import RunSettings as RunSettings
 from shared.telemetry_settings import TelemetrySettings, read_telemetry_settings
 
 
@@ -64,6 +66,7 @@ class Settings:
     audio_hosts: tuple[str, ...]
     summary_profile: Path | None
     reasoning_limits: ReasoningSettings
+    runs: RunSettings
     logs: LogSettings
     telemetry: TelemetrySettings
     feedback_profile: Path | None
@@ -123,6 +126,7 @@ class Settings:
                 default_is="`shared/jobs/feedback.yaml`",
                 effect="YAML file with categories, hashtags, output schema and prompt; `sluice profile check FILE`",
             ),
+            runs=run_settings.read_run_settings(reader),
             logs=log_settings(env),
             telemetry=telemetry_settings(env),
             max_text_chars=feedback.whole(
@@ -184,6 +188,11 @@ def audio_container(env: Mapping[str, str] | None = None) -> str:
     return read_audio_container(_reader(env))
 
 
+def turns_queue(env: Mapping[str, str] | None = None) -> str:
+    """The queue of the turns of runs. Needed when the app is indexed."""
+    return run_settings.turns_queue(_reader(env))
+
+
 def webhook_queue(env: Mapping[str, str] | None = None) -> str:
     """Where the calls of webhooks wait. Needed when the app is indexed."""
     return (
@@ -240,11 +249,7 @@ def http_settings(env: Mapping[str, str] | None = None) -> HttpSettings:
 
 
 def table_connection(env: Mapping[str, str] | None = None) -> Connection:
-    """Where the tables are.
-
-    Raises:
-        ConfigurationError: nothing says.
-    """
+    """Where the tables are. Raises ConfigurationError where no account is set."""
     return _reader(env).storage("table")
 
 
@@ -286,9 +291,5 @@ def openai_settings(env: Mapping[str, str] | None = None) -> OpenAISettings:
 
 
 def audio_settings(env: Mapping[str, str] | None = None) -> AudioSettings:
-    """How recordings are prepared.
-
-    Raises:
-        ConfigurationError: names the setting that is wrong.
-    """
+    """How recordings are prepared. Raises ConfigurationError."""
     return read_audio(_reader(env))

@@ -74,6 +74,7 @@ AREAS = (
     "Feedback",
     "Reasoning",
     "Audio",
+    "Runs",
     "Retention",
     "Logs",
     "Telemetry",

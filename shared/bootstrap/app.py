@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from shared.bootstrap.backend import Backend, connect, now
 from shared.bootstrap.kinds import deployments, limits_of
+from shared.bootstrap.runs import Runs
 from shared.config import DeploymentSettings, Settings
 from shared.errors import ConfigurationError
 from shared.jobs.booked_calls import BookedCalls
@@ -50,6 +51,7 @@ class Services:
     chat: Deployment
     deployments: Mapping[str, Deployment]
     retention: Retention
+    runs: Runs
     close: Callable[[], Awaitable[None]]
 
     def deployment(self, name: str) -> Deployment:
@@ -121,6 +123,7 @@ async def build(settings: Settings) -> Services:
         chat=chat,
         deployments=found,
         retention=backend.retention,
+        runs=backend.runs,
         close=close,
     )
 

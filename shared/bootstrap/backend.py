@@ -15,6 +15,7 @@ from shared.bootstrap.kinds import (
     quota_queues,
     stepwise_kinds,
 )
+from shared.bootstrap.runs import RunNeeds, Runs, part_store, runs_of
 from shared.config import Settings, webhook_queue
 from shared.jobs.failures import FailedJobs
 from shared.jobs.forget import Forgetting
@@ -32,6 +33,8 @@ from shared.jobs.steps import StepwiseKind
 from shared.jobs.store import JobStore, TableJobStore
 from shared.jobs.sweeps import BlobSweep, CallSweep, FailureSweep, JobSweep, keep_claim_check, keep_payload
 from shared.messaging.sender import MessageSender, ServiceBusMessageSender
+from shared.runs.store import RunStore
+from shared.runs.sweep import RunSweep
 from shared.storage.azure import BlobContainer, blob_service, table_service
 from shared.storage.payloads import PayloadStore
 from shared.telemetry.events import quiet_libraries
@@ -69,6 +72,7 @@ class Backend:
     failed_jobs: FailedJobs
     forgetting: Forgetting
     retention: Retention
+    runs: Runs
     close: Callable[[], Awaitable[None]]
 
 
@@ -96,9 +100,14 @@ async def connect(settings: Settings) -> Backend:
     lines = lines_of(single, stepwise, quota_queues(settings, pending), sender)
     publisher = Publisher(store, payloads, sender, kinds, now, webhook_queue())
     intake = Intake(store, payloads, publisher, lines, kinds, now)
+    run_store = RunStore(tables)
+    failed_jobs = FailedJobs(store, payloads, publisher, intake, lines, kinds, now, run_store.mark)
     keep = settings.retention
     retention = Retention(
-        _sweeps(tables, store, job_list, own, claim_checks, audio, kinds),
+        [
+            *_sweeps(tables, store, job_list, own, claim_checks, audio, kinds),
+            RunSweep(run_store, part_store(blobs)),
+        ],
         BookmarkRow(tables),
         timedelta(days=keep.days) if keep.days else None,
         keep.minutes * 60,
@@ -114,6 +123,7 @@ async def connect(settings: Settings) -> Backend:
     try:
         await store.prepare()
         await pending.prepare()
+        await run_store.prepare()
     except BaseException:
         await close()
         raise
@@ -133,9 +143,13 @@ async def connect(settings: Settings) -> Backend:
         sender=sender,
         publisher=publisher,
         intake=intake,
-        failed_jobs=FailedJobs(store, payloads, publisher, intake, lines, kinds, now),
+        failed_jobs=failed_jobs,
         forgetting=Forgetting(store, payloads, pending),
         retention=retention,
+        runs=runs_of(
+            run_store,
+            RunNeeds(settings, tables, blobs, store, pending, payloads, publisher, sender, failed_jobs, lines, single),
+        ),
         close=close,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from shared.bootstrap.app import Services, services
 from shared.bootstrap.backend import now
+from shared.bootstrap.runs import price_of
 from shared.bootstrap.status import build_status
 from shared.config import http_settings, table_connection, webhook_queue
 from shared.config_http import HttpSettings
@@ -14,6 +15,7 @@ from shared.http_api.dashboard import Dashboard
 from shared.http_api.failures import ErrorsApi
 from shared.http_api.jobs import JobsApi, JobsParts
 from shared.http_api.pipeline import Pipeline
+from shared.http_api.runs import RunsApi, RunsParts
 from shared.http_api.status import StatusApi
 from shared.http_api.webhooks import Webhooks
 from shared.jobs.cancellation import Cancellation
@@ -41,6 +43,7 @@ class Apis:
     status: StatusApi
     dashboard: Dashboard
     webhooks: Webhooks
+    runs: RunsApi
 
 
 def build_apis(found: Services) -> Apis:
@@ -68,6 +71,16 @@ def build_apis(found: Services) -> Apis:
             targets,
             settings.webhooks.secret or "",
             now,
+        ),
+        runs=RunsApi(
+            RunsParts(
+                store=backend.runs.store,
+                control=backend.runs.control,
+                results=backend.runs.results,
+                price_of=lambda kind: price_of(backend.settings, kind),
+                currency=backend.settings.runs.currency,
+                now_s=lambda: now().timestamp(),
+            )
         ),
     )
 

@@ -62,7 +62,7 @@ JOBS_LIST = Endpoint(
     answers={200: "JobPage", 400: "Problem"},
     parameters=(
         _KIND,
-        Parameter("status", "State.", {"enum": ["pending", "running", "succeeded", "failed", "cancelled"]}),
+        Parameter("status", "State.", {"enum": ["pending", "paused", "running", "succeeded", "failed", "cancelled"]}),
         _APP,
         Parameter("since", "Created at this time or later.", {"type": "string", "format": "date-time"}),
         _limit(50, 100),

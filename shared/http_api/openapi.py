@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from shared.http_api import endpoints, models
+from shared.http_api import endpoints, models, run_endpoints
 from shared.http_api.endpoint import Endpoint, Parameter
 from shared.http_api.messages import JSON
 from shared.jobs.audio_request import AudioRequest
@@ -47,7 +47,8 @@ _HEADERS = {
 
 def all_endpoints() -> list[Endpoint]:
     """All that are documented, in the order of their declaration."""
-    found = [value for value in vars(endpoints).values() if isinstance(value, Endpoint)]
+    everything = [*vars(endpoints).values(), *vars(run_endpoints).values()]
+    found = [value for value in everything if isinstance(value, Endpoint)]
     return [endpoint for endpoint in found if endpoint.method != "OPTIONS"]
 
 

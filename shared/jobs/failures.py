@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from shared.errors import ConflictError, InvalidMessageError
@@ -21,7 +21,11 @@ logger = logging.getLogger(__name__)
 
 
 class FailedJobs:
-    """Everything that can be done about a job that failed."""
+    """Everything that can be done about a job that failed.
+
+    Args:
+        mark: is told the id of a job that has ended and is about to be changed.
+    """
 
     def __init__(
         self,
@@ -32,7 +36,9 @@ class FailedJobs:
         lines: Mapping[str, Line],
         kinds: Mapping[str, Kind],
         clock: Callable[[], datetime],
+        mark: Callable[[str, datetime], Awaitable[None]] | None = None,
     ) -> None:
+        self._mark = mark
         self._store = store
         self._payloads = payloads
         self._publisher = publisher
@@ -89,6 +95,12 @@ class FailedJobs:
             InvalidMessageError, OversizedRequestError: the body is not valid: nothing is changed.
             ConflictError: the job isn't failed any more.
         """
+        if self._mark is not None:
+            await self._mark(record.job_id, self._clock())
+        return await self.again(record, body)
+
+    async def again(self, record: JobRecord, body: bytes | None = None) -> JobRecord:
+        """As `replay`, where whoever counts jobs knows of it already."""
         if record.state is JobState.PENDING and body is None:
             # An earlier replay was cut off before its call was lined up.
             await self._lines[record.kind].enqueue([record])
@@ -118,5 +130,7 @@ class FailedJobs:
         """
         if record.state is not JobState.FAILED:
             raise ConflictError(f"The job {record.job_id} is {record.state}, not failed.")
+        if self._mark is not None:
+            await self._mark(record.job_id, self._clock())
         log_event(logger, "job_discarded", job_id=record.job_id, kind=record.kind)
         return await self._store.update(record.changed(self._clock(), state=JobState.CANCELLED))

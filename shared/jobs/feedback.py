@@ -9,7 +9,7 @@ from shared.messages import FeedbackRequest, to_json
 from shared.model.client import ChatMessage, ModelClient
 from shared.model.prompts import fence, format_prompt
 from shared.model.structured import parse_output, repair_messages, response_format_for
-from shared.model.tokens import DEFAULT_MODEL, estimate_request_tokens
+from shared.model.tokens import DEFAULT_MODEL, count_tokens, estimate_request_tokens
 
 
 class FeedbackJob:
@@ -45,6 +45,16 @@ class FeedbackJob:
         return estimate_request_tokens(
             self._messages(request, draft), self._profile.max_tokens, self._base_model, self._response_format
         )
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest answer of a call."""
+        return self._profile.max_tokens
+
+    def usual_output_tokens(self) -> int:
+        """Tokens of an answer, by the examples of the profile; a fifth of the longest where there are none."""
+        outputs = [count_tokens(to_json(example.output), self._base_model) for example in self._profile.prompt.examples]
+        return sum(outputs) // len(outputs) if outputs else self._profile.max_tokens // 5
 
     async def run(self, request: FeedbackRequest, *, model: ModelClient, draft: Draft | None = None) -> dict[str, Any]:
         """See JobKind."""

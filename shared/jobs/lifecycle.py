@@ -100,6 +100,8 @@ def on_duplicate(record: JobRecord) -> Decision:
     """A message came for a job that is already known: finish whatever step was cut off."""
     if record.state.final:
         return Ignore("already_published") if record.published_at else Publish(record)
+    if record.state is JobState.PAUSED:
+        return Ignore("paused")
     return Requeue(record) if record.state is JobState.PENDING else Ignore("already_running")
 
 
@@ -141,6 +143,16 @@ def on_error(
 def on_missed(record: JobRecord, now: datetime) -> Requeue:
     """The booking came to nothing, and no call was made: the job lines up again in its old place."""
     return Requeue(record.changed(now, state=JobState.PENDING, booking=record.booking + 1), changed=True)
+
+
+def paused(record: JobRecord, now: datetime) -> JobRecord:
+    """A pending job waits for its run to go on. What is booked for it is of no use any more."""
+    return record.changed(now, state=JobState.PAUSED, booking=record.booking + 1)
+
+
+def resumed(record: JobRecord, now: datetime) -> JobRecord:
+    """A paused job lines up again."""
+    return record.changed(now, state=JobState.PENDING)
 
 
 def replayed(record: JobRecord, now: datetime) -> JobRecord:

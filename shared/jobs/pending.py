@@ -73,9 +73,15 @@ class PendingTable:
 
     async def put(self, deployment: str, calls: Sequence[PendingCall]) -> None:
         """See PendingCalls."""
+        rows = list({call.key: call.to_row(row_key(deployment)) for call in calls}.values())
         async with storage_errors("Adding pending calls"):
-            for call in calls:
-                await self._table.upsert_entity(call.to_row(row_key(deployment)), mode=UpdateMode.REPLACE)
+            for start in range(0, len(rows), _TRANSACTION_LIMIT):
+                some = rows[start : start + _TRANSACTION_LIMIT]
+                if len(some) == 1:
+                    await self._table.upsert_entity(some[0], mode=UpdateMode.REPLACE)
+                else:
+                    options = {"mode": UpdateMode.REPLACE}
+                    await self._table.submit_transaction([("upsert", row, options) for row in some], **REPEAT)
 
     async def heads(self, deployment: str, now: datetime, most: int) -> list[PendingQueue]:
         """The heads of all queues, up to `most` calls of each.
@@ -109,6 +115,23 @@ class PendingTable:
 
         found = await asyncio.gather(*(one(key) for key in keys))
         return {call.key: call for call in found if call is not None}
+
+    async def backlog(self, deployment: str, limit: int) -> tuple[int, int]:
+        """How many calls wait and how many tokens they need; counting ends at `limit` calls."""
+        calls, tokens = 0, 0
+        async with storage_errors("Counting pending calls"):
+            rows = self._table.query_entities(
+                "PartitionKey eq @pk and RowKey ge 'p:' and RowKey lt 'p;'",
+                parameters={"pk": row_key(deployment)},
+                select=["tokens"],
+                results_per_page=_PAGE,
+            )
+            async for row in rows:
+                calls += 1
+                tokens += row["tokens"]
+                if calls >= limit:
+                    break
+        return calls, tokens
 
     async def count(self, deployment: str, limit: int) -> dict[str, int]:
         """How many calls of each app wait; counting ends at `limit` in all."""

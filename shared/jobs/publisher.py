@@ -8,7 +8,7 @@ from shared.errors import ConflictError, SluiceError, UnknownQueueError
 from shared.jobs.job_telemetry import job_ended
 from shared.jobs.kinds import Kind
 from shared.jobs.lifecycle import failure_text
-from shared.jobs.record import JobRecord, JobState
+from shared.jobs.record import JobRecord, JobState, run_of
 from shared.jobs.store import JobStore
 from shared.jobs.webhook_ticket import WebhookTicket
 from shared.messages import Failure, Outcome, OutgoingMessage, TokenUsage, to_json
@@ -120,7 +120,9 @@ class Publisher:
         )
         text = to_json(outcome.model_dump(mode="json", exclude_none=True))
         payload = await self._payloads.keep(f"{record.blob_prefix}/outcome", text.encode())
-        return record.changed(now, state=state, outcome=payload, not_before=None)
+        # Those of a run are read from the store (shared/runs/results.py): in the out queue nobody would take them out.
+        published_at = now if run_of(record.job_id) else None
+        return record.changed(now, state=state, outcome=payload, not_before=None, published_at=published_at)
 
     async def _write_outcome(self, record: JobRecord) -> tuple[JobRecord, bool]:
         """One outcome wins: the first that is written. Returns the winner, and whether it is this one."""

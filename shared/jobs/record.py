@@ -13,12 +13,17 @@ from shared.storage.payloads import Payload
 
 ROW_VERSION = 1
 _MESSAGE_ID_LIMIT_CHARS = 128  # Service Bus quotas
+_RUN_JOB = re.compile(r"(run~([a-z0-9-]{1,60})~(\d{5,6}))~(\d{8,9})")
 
 
 class JobState(StrEnum):
-    """pending -> running -> succeeded | failed | cancelled. What is admitted is no state, but a message on its way."""
+    """pending -> running -> succeeded | failed | cancelled. What is admitted is no state, but a message on its way.
+
+    paused: pending, but it doesn't line up until its run goes on.
+    """
 
     PENDING = "pending"
+    PAUSED = "paused"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -172,8 +177,23 @@ class JobRecord:
 
 
 def partition_key(kind: str, job_id: str) -> str:
-    """256 partitions per kind: a partition of a table serves about 2,000 entities a second (Table storage targets)."""
-    return f"{kind}-{hashlib.sha256(job_id.encode()).hexdigest()[:2]}"
+    """256 partitions per kind: a partition of a table serves about 2,000 entities a second (Table storage targets).
+
+    Jobs of one part of a run share a partition, so that a part is written and read as a whole.
+    """
+    of_run = _RUN_JOB.fullmatch(job_id)
+    return f"{kind}-{hashlib.sha256((of_run[1] if of_run else job_id).encode()).hexdigest()[:2]}"
+
+
+def run_job_id(run: str, part: int, row: int) -> str:
+    """The job of a row of a run (shared/runs)."""
+    return f"run~{run}~{part:05d}~{row:08d}"
+
+
+def run_of(job_id: str) -> tuple[str, int, int] | None:
+    """Run, part and row of a job; None for one that belongs to no run."""
+    found = _RUN_JOB.fullmatch(job_id)
+    return (found[2], int(found[3]), int(found[4])) if found else None
 
 
 def job_digest(kind: str, job_id: str) -> str:

@@ -1,6 +1,7 @@
 """The job store: one table row per job, an index of the failed ones, a list of all. Optimistic concurrency by ETag."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -38,6 +39,10 @@ class JobStore(Protocol):
         Raises:
             ConflictError: the row has changed since, or is gone.
         """
+        ...
+
+    async def enlist(self, records: Sequence[JobRecord]) -> None:
+        """Enter jobs into the list of jobs that were stored without it. Doing so twice is harmless."""
         ...
 
     async def relist(self, record: JobRecord) -> None:
@@ -128,6 +133,11 @@ class TableJobStore:
             await self._unindex(record.kind, old_key)
         stored = replace(JobRecord.from_row(record.to_row(), meta["etag"]), listed=record.listed)
         return await self._follow(stored)
+
+    async def enlist(self, records: Sequence[JobRecord]) -> None:
+        """See JobStore."""
+        moves = (self._list.writer.move(ListEntry.of(record), None, record.state) for record in records)
+        await asyncio.gather(*moves)
 
     async def relist(self, record: JobRecord) -> None:
         """See JobStore."""

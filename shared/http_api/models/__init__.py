@@ -8,6 +8,9 @@ from shared.http_api.models.jobs import JobPage as JobPage
 from shared.http_api.models.jobs import Problem as Problem
 from shared.http_api.models.jobs import Progress as Progress
 from shared.http_api.models.jobs import Replayed as Replayed
+from shared.http_api.models.runs import Run as Run
+from shared.http_api.models.runs import RunPage as RunPage
+from shared.http_api.models.runs import RunRows as RunRows
 from shared.http_api.models.status import Health as Health
 from shared.http_api.models.status import Live as Live
 from shared.http_api.models.status import ReplayForm as ReplayForm

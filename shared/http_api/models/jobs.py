@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from shared.http_api.models.base import Answer
 from shared.messages import Failure, Priority, TokenUsage
 
-type State = Literal["pending", "running", "succeeded", "failed", "cancelled"]
+type State = Literal["pending", "paused", "running", "succeeded", "failed", "cancelled"]
 
 
 class BatchProblem(Answer):

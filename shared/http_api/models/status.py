@@ -48,6 +48,7 @@ class KindStates(Answer):
 
     pending: OpenState
     running: OpenState
+    paused: OpenState
     succeeded: FinalState
     failed: FinalState
     cancelled: FinalState

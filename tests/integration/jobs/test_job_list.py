@@ -21,7 +21,7 @@ from tests.support.azurite import Azurite
 from tests.support.flaky_transport import FlakyTransport
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED = JobState
+PENDING, _, RUNNING, SUCCEEDED, FAILED, CANCELLED = JobState
 
 
 @pytest.fixture

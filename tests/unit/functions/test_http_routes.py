@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.bootstrap import http as bootstrap
-from shared.http_api import endpoints
+from shared.http_api import endpoints, run_endpoints
 from shared.http_api.endpoint import Endpoint
 from shared.security.permissions import PermissionChecker, permissions_of
 from tests.support.entra import Directory, directory, principal
@@ -61,7 +61,9 @@ def test_no_module_adds_routes_otherwise() -> None:
 
 
 def test_every_endpoint_is_served_once() -> None:
-    declared = [value for value in vars(endpoints).values() if isinstance(value, Endpoint)]
+    declared = [
+        value for module in (endpoints, run_endpoints) for value in vars(module).values() if isinstance(value, Endpoint)
+    ]
     served = [route.endpoint for route in ROUTES]
     assert sorted(e.name for e in declared) == sorted(e.name for e in served if e)
     assert len({(e.method, e.route) for e in declared}) == len(declared)

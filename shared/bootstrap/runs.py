@@ -1,0 +1,100 @@
+"""Runs: files of rows, conducted as jobs (shared/runs)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from shared.config import Settings
+from shared.jobs.failures import FailedJobs
+from shared.jobs.kinds import Kind
+from shared.jobs.lines import Line
+from shared.jobs.pending import PendingTable
+from shared.jobs.publisher import Publisher
+from shared.jobs.store import JobStore
+from shared.messaging.sender import MessageSender
+from shared.run_settings import Price
+from shared.runs.conductor import Conductor, ConductorParts
+from shared.runs.control import RunControl
+from shared.runs.part_jobs import PartJobs
+from shared.runs.parts import RUN_CONTAINER, PartStore
+from shared.runs.reach import Reach
+from shared.runs.results import RunResults
+from shared.runs.spooling import Spooler
+from shared.runs.store import RunStore
+from shared.storage.azure import BlobContainer
+from shared.storage.payloads import PayloadStore
+
+if TYPE_CHECKING:
+    from azure.data.tables.aio import TableServiceClient
+    from azure.storage.blob.aio import BlobServiceClient
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What can be done with runs."""
+
+    store: RunStore
+    files: PartStore
+    control: RunControl
+    spooler: Spooler
+    conductor: Conductor
+    results: RunResults
+    jobs: PartJobs
+
+
+@dataclass(frozen=True)
+class RunNeeds:
+    """What runs are built of."""
+
+    settings: Settings
+    tables: "TableServiceClient"
+    blobs: "BlobServiceClient"
+    store: JobStore
+    pending: PendingTable
+    payloads: PayloadStore
+    publisher: Publisher
+    sender: MessageSender
+    failed_jobs: FailedJobs
+    lines: Mapping[str, Line]
+    single: Mapping[str, Kind]
+
+
+def part_store(blobs: "BlobServiceClient") -> PartStore:
+    """Where the rows of files are kept."""
+    return PartStore(BlobContainer(blobs, RUN_CONTAINER))
+
+
+def runs_of(run_store: RunStore, needs: RunNeeds) -> Runs:
+    """Put them together."""
+    files = part_store(needs.blobs)
+    jobs = PartJobs(needs.tables)
+    control = RunControl(run_store, needs.sender, needs.settings.runs.turns_queue, _now)
+    # Jobs of one call wait in their deployment's line; of those of several calls each step does.
+    deployments = dict.fromkeys(needs.single, needs.settings.chat.openai.deployment or "")
+    reach = Reach(jobs, needs.store, needs.pending, needs.publisher, needs.lines, deployments, _now)
+    conductor = Conductor(
+        ConductorParts(
+            runs=run_store,
+            files=files,
+            jobs=jobs,
+            store=needs.store,
+            payloads=needs.payloads,
+            reach=reach,
+            failed_jobs=needs.failed_jobs,
+            window=needs.settings.runs.window,
+            clock=_now,
+        )
+    )
+    spooler = Spooler(run_store, files, _now, control.wake)
+    return Runs(run_store, files, control, spooler, conductor, RunResults(files, jobs, needs.payloads), jobs)
+
+
+def price_of(settings: Settings, kind: str) -> Price | None:
+    """What the tokens of a kind of job cost; None where that isn't set."""
+    deployment = settings.reasoner if kind == "reasoning" else settings.chat
+    return settings.runs.prices.get(deployment.openai.base_model or deployment.openai.deployment or "")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

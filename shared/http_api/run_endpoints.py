@@ -1,0 +1,48 @@
+"""The endpoints of runs. See endpoints.py."""
+
+from shared.http_api.endpoint import Endpoint, Parameter
+
+_CURSOR = Parameter("cursor", "Where the page before ended: its `next`.")
+
+RUNS_LIST = Endpoint(
+    name="runs_list",
+    method="GET",
+    route="runs",
+    permission="jobs:read",
+    summary="Runs, by name",
+    tag="runs",
+    answers={200: "RunPage", 400: "Problem"},
+    parameters=(
+        Parameter("limit", "How many at most.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}),
+        _CURSOR,
+    ),
+)
+RUNS_GET = Endpoint(
+    name="runs_get",
+    method="GET",
+    route="runs/{id}",
+    permission="jobs:read",
+    summary="One run: how far it is, how fast it goes, what failed, what it cost so far",
+    tag="runs",
+    answers={200: "Run", 400: "Problem", 404: "Problem"},
+)
+RUNS_RESULTS = Endpoint(
+    name="runs_results",
+    method="GET",
+    route="runs/{id}/results",
+    permission="jobs:read",
+    summary="Rows of a run with what became of them, in the order of its file, some hundred a page",
+    tag="runs",
+    answers={200: "RunRows", 400: "Problem", 404: "Problem"},
+    parameters=(_CURSOR,),
+)
+RUNS_ACT = Endpoint(
+    name="runs_act",
+    method="POST",
+    route="runs/{id}/{action}",
+    permission="jobs:cancel",
+    summary="pause, resume or cancel a run, or retry-failed: run its failed jobs again",
+    tag="runs",
+    answers={202: "Run", 400: "Problem", 404: "Problem", 409: "Problem"},
+    change=True,
+)
