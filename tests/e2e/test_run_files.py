@@ -73,14 +73,11 @@ def test_a_column_that_is_not_there_is_named(system: System, unique: str) -> Non
     assert "no column 'Comment'" in done.stderr
 
 
-def test_a_run_can_be_cancelled_and_its_failures_tried_again(system: System, unique: str) -> None:
+def test_a_run_can_be_cancelled(system: System, unique: str) -> None:
     sluice = RunCommand(system.stack.data.parent)
     comments(sluice.folder / f"{unique}.csv", 20)
     # Nobody is asked here, so guessed columns need a yes.
     assert "--yes" in sluice("run", "start", "feedback", f"{unique}.csv", "--name", unique, code=2).stderr
-    sluice("run", "start", "feedback", f"{unique}.csv", "--name", unique, "--yes", "--wait")
-    sluice("run", "retry-failed", unique)
-    assert sluice.until(unique, ("ended",), 60)["states"] == {"succeeded": 20}
     other = f"{unique}-c"
     comments(sluice.folder / f"{other}.csv", 600)  # more than can end before the next command
     sluice("run", "start", "feedback", f"{other}.csv", "--name", other, "--yes")
@@ -91,7 +88,7 @@ def test_a_run_can_be_cancelled_and_its_failures_tried_again(system: System, uni
     rows = [json.loads(line) for line in (sluice.folder / f"{other}.jsonl").read_text().splitlines()]
     statuses = Counter(row["status"] for row in rows)
     assert statuses["cancelled"] == 600 - ended["states"].get("succeeded", 0)
-    assert {row["run"] for row in _listed(sluice)} >= {unique, other}
+    assert other in {row["run"] for row in _listed(sluice)}
 
 
 def test_runs_over_http(system: System, unique: str) -> None:
