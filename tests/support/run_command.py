@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.support.command import ROOT, sluice
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class RunCommand:
 
     def status(self, run: str) -> dict[str, Any]:
         """What `sluice run status` says."""
-        return dict(json.loads(self("run", "status", run, "--json").stdout))
+        done = sluice("run", "status", run, "--json", cwd=self.folder, settings={})
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
 
     def until(self, run: str, states: tuple[str, ...], timeout_s: float, every_s: float = 1.0) -> dict[str, Any]:
         """Wait until a run is in one of these states."""
