@@ -73,7 +73,7 @@ def test_files_that_can_not_be_opened() -> None:
         ),
         (
             183,
-            "[in#0 @ 0x1] [error] Error opening input file file:/work/x.",
+            "[in#0 @ 0x1] [error] Error opening input file file:/data/x.",
             0.0,
             UnreadableAudioError,
             "no reason",
