@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.config import Settings
 from shared.jobs.failures import FailedJobs
+from shared.jobs.feedback_profile import FeedbackProfile
 from shared.jobs.kinds import Kind
 from shared.jobs.lines import Line
 from shared.jobs.pending import PendingTable
@@ -19,7 +20,7 @@ from shared.runs.control import RunControl
 from shared.runs.part_jobs import PartJobs
 from shared.runs.parts import RUN_CONTAINER, PartStore
 from shared.runs.reach import Reach
-from shared.runs.results import RunResults
+from shared.runs.results import RunResults, result_fields
 from shared.runs.spooling import Spooler
 from shared.runs.store import RunStore
 from shared.storage.azure import BlobContainer
@@ -28,6 +29,11 @@ from shared.storage.payloads import PayloadStore
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableServiceClient
     from azure.storage.blob.aio import BlobServiceClient
+
+_FIELDS = {
+    "reasoning": ["answer", "confidence", "steps", "evidence"],
+    "audio": ["text", "text_blob", "language", "duration_s", "files", "analysis"],
+}
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,17 @@ def price_of(settings: Settings, kind: str) -> Price | None:
     """What the tokens of a kind of job cost; None where that isn't set."""
     deployment = settings.reasoner if kind == "reasoning" else settings.chat
     return settings.runs.prices.get(deployment.openai.base_model or deployment.openai.deployment or "")
+
+
+def result_columns(settings: Settings, kind: str) -> list[str]:
+    """The fields of results that an export has as columns.
+
+    Raises:
+        ConfigurationError: the feedback profile is wrong.
+    """
+    if kind in _FIELDS:
+        return _FIELDS[kind]
+    return result_fields(FeedbackProfile.load(settings.feedback_profile).schema_checked)
 
 
 def _now() -> datetime:

@@ -31,10 +31,20 @@ RUNS_RESULTS = Endpoint(
     method="GET",
     route="runs/{id}/results",
     permission="jobs:read",
-    summary="Rows of a run with what became of them, in the order of its file, some hundred a page",
+    summary="Rows of a run with what became of them, in the order of its file, some hundred a page; "
+    "as CSV or JSON Lines some thousand, which are a file when they are put one after the other",
     tag="runs",
     answers={200: "RunRows", 400: "Problem", 404: "Problem"},
-    parameters=(_CURSOR,),
+    parameters=(
+        Parameter("cursor", "Where the page before ended: its `next`, or what its header Link says."),
+        Parameter(
+            "format",
+            "csv: a table, whose first page alone has the head. jsonl: a row a line. The next page is in the header "
+            "Link; without it the file is whole.",
+            {"enum": ["json", "csv", "jsonl"], "default": "json"},
+        ),
+        Parameter("ended", "Leave out rows that haven't ended.", {"enum": ["true", "false"], "default": "false"}),
+    ),
 )
 RUNS_ACT = Endpoint(
     name="runs_act",

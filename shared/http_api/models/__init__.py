@@ -11,6 +11,7 @@ from shared.http_api.models.jobs import Replayed as Replayed
 from shared.http_api.models.runs import Run as Run
 from shared.http_api.models.runs import RunPage as RunPage
 from shared.http_api.models.runs import RunRows as RunRows
+from shared.http_api.models.runs import RunSummary as RunSummary
 from shared.http_api.models.status import Health as Health
 from shared.http_api.models.status import Live as Live
 from shared.http_api.models.status import ReplayForm as ReplayForm
@@ -34,3 +35,5 @@ MEDIA_TYPES = {
     "Live": "application/health+json",
     "Health": "application/health+json",
 }
+TEXTS = {"RunRows": ("text/csv", "application/x-ndjson")}
+"""The forms of text that an answer may have instead."""

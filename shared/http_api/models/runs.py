@@ -14,6 +14,8 @@ type RunStates = Literal["running", "paused", "cancelled", "ended"]
 class RunLinks(Answer):
     self: str
     results: str
+    csv: str
+    jsonl: str
 
 
 class Run(Answer):
@@ -44,6 +46,25 @@ class Run(Answer):
     cost: float | None
     currency: str
     links: RunLinks
+
+
+class RunSummary(Answer):
+    """A run in the status."""
+
+    run: str
+    kind: str
+    state: RunStates
+    wish: RunStates
+    app_id: str | None
+    rows: int
+    rejected: int
+    jobs: int
+    done: int = Field(description="Jobs that have ended, in whatever way.")
+    failed: int
+    percent: float | None = Field(description="Of the jobs, rounded down; null until the file has been read.")
+    ends_at: datetime | None = Field(description="When it will have ended, at the speed of the last minutes.")
+    cost: float | None
+    currency: str
 
 
 class RunPage(Answer):
