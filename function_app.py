@@ -1,4 +1,4 @@
-"""The Azure Functions app: every function is registered here, and the log says what is wrong with the settings."""
+"""The Azure Functions app: every function is registered here."""
 
 import azure.durable_functions as df
 
@@ -18,7 +18,6 @@ from functions import (
     token_counter,
     webhooks,
 )
-from shared.config_log import log_configuration
 
 app = df.DFApp()
 for module in (
@@ -38,5 +37,3 @@ for module in (
     webhooks,
 ):
     app.register_functions(module.bp)
-
-log_configuration()

@@ -1,4 +1,4 @@
-"""Says in the log, when the app is indexed, what is wrong with the settings."""
+"""Says in the log what is wrong with the settings."""
 
 import logging
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _LEVELS = {
 def log_configuration(env: Mapping[str, str] | None = None) -> ValidationResult | None:
     """Say in the log what is wrong with the settings, one event each.
 
-    Called when the app is indexed, so nothing is raised, and files are not read.
+    Nothing is raised, and files are not read: it belongs to the first invocation, whatever that is.
 
     Returns:
         None where the check itself failed.
@@ -27,7 +27,7 @@ def log_configuration(env: Mapping[str, str] | None = None) -> ValidationResult 
     try:
         result = ConfigValidator(env, files=False).validate_all()
     except Exception as error:
-        # An app without its index would say nothing at all.
+        # No invocation is to fail for the check.
         log_event(logger, "configuration_check_failed", level=logging.ERROR, error=type(error).__name__)
         return None
     for found in result.findings:

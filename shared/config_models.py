@@ -213,7 +213,7 @@ def quota_settings(reader: Reader) -> QuotaSettings:
         guard_s=reader.number(
             "SLUICE_QUOTA_GUARD_S",
             2.15,
-            low=0.2,
+            low=0.4,  # shared/quota/limits.py, MIN_GUARD_S
             high=10.0,
             effect="how much longer our windows are than the endpoint's. A call may leave so much after its start, "
             "less 0.15 s. More is safer where workers are slow, and leaves a little more of the quota unused",

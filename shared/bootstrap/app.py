@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from shared.bootstrap.backend import Backend, connect, now
 from shared.bootstrap.kinds import deployments, limits_of
 from shared.bootstrap.runs import Runs
 from shared.config import DeploymentSettings, Settings
+from shared.config_log import log_configuration
 from shared.errors import ConfigurationError
 from shared.jobs.booked_calls import BookedCalls
 from shared.jobs.call_reports import CallReports
@@ -158,6 +160,12 @@ def _deployment(backend: Backend, name: str, settings: DeploymentSettings, model
 _building: "asyncio.Task[Services] | None" = None
 
 
+@cache
+def _say_what_is_wrong() -> None:
+    """Once for each worker process; not when the app is indexed, which every cold start waits for."""
+    log_configuration()
+
+
 async def services() -> Services:
     """The services of this worker process, built with its first invocation.
 
@@ -166,6 +174,7 @@ async def services() -> Services:
     global _building
     start_log_shipping()
     start_telemetry()
+    _say_what_is_wrong()
     if _building is None or (_building.done() and (_building.cancelled() or _building.exception())):
         _building = asyncio.ensure_future(build(Settings.from_env()))
     return await asyncio.shield(_building)

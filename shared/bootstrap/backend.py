@@ -30,7 +30,7 @@ from shared.jobs.publisher import Publisher
 from shared.jobs.record import JobState, partitions
 from shared.jobs.retention import BookmarkRow, Retention, Sweep
 from shared.jobs.steps import StepwiseKind
-from shared.jobs.store import JobStore, TableJobStore
+from shared.jobs.store import JOBS_TABLE, JobStore, TableJobStore
 from shared.jobs.sweeps import BlobSweep, CallSweep, FailureSweep, JobSweep, keep_claim_check, keep_payload
 from shared.messaging.sender import MessageSender, ServiceBusMessageSender
 from shared.runs.store import RunStore
@@ -164,14 +164,15 @@ def _sweeps(
     kinds: Iterable[str],
 ) -> list[Sweep]:
     """What retention looks through, in its order: rows before what is found by their absence."""
+    rows = tables.get_table_client(JOBS_TABLE)  # one for all partitions: each costs time to make
     sweeps: list[Sweep] = []
     for kind in kinds:
-        sweeps += [JobSweep(tables, claim_checks, job_list, partition) for partition in partitions(kind)]
+        sweeps += [JobSweep(rows, claim_checks, job_list, partition) for partition in partitions(kind)]
         sweeps.append(FailureSweep(tables, kind))
         sweeps.append(BlobSweep(own, kind, store, "blobs", keep_payload))
         sweeps.append(BlobSweep(claim_checks, kind, store, "claim_checks", keep_claim_check))
         for part in list_partitions(kind):
-            sweeps += [ListSweep(tables, store, job_list, kind, part, state) for state in JobState]
+            sweeps += [ListSweep(store, job_list, kind, part, state) for state in JobState]
             sweeps.append(CountsFold(tables, part, now))
     sweeps += [BlobSweep(container, "audio", store, container.name, keep_payload) for container in audio]
     return [*sweeps, CallSweep(tables, store)]

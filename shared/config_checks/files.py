@@ -10,7 +10,7 @@ from shared.config_checks.given import Given
 from shared.config_setting import Form, shown
 from shared.errors import ConfigurationError
 
-_LOGS = "SLUICE_LOGS_DIR"
+_FOLDERS = ("SLUICE_LOGS_DIR", "SLUICE_TELEMETRY_DIR")  # made when they are missing
 _WHERE = "Give the full path of a file that is deployed with the app, or remove it to use the one that comes with it."
 
 
@@ -19,17 +19,20 @@ def file_findings(given: Given) -> Iterator[Finding]:
     loaders = _profiles()
     for setting in catalogue():
         value = given.env.get(setting.name)
-        if setting.form is not Form.PATH or value is None or setting.name == _LOGS:
+        if setting.form is not Form.PATH or value is None or setting.name in _FOLDERS:
             continue
         if not _exists(value):
-            yield _critical(setting.name, f"there is no file {shown(value)} here.", _WHERE)
+            yield _critical(setting.name, f"there is no such file here ({shown(value)}).", _WHERE)
         elif setting.name in loaders:
             try:
                 loaders[setting.name](Path(value))
             except ConfigurationError as error:
                 yield _critical(setting.name, str(error), "Correct the file; `sluice profile check` says more.")
-    if (folder := given.env.get(_LOGS)) is not None and _exists(folder):
-        yield _critical(_LOGS, "it is a file, not a folder.", "Give a folder that the app may write to, or remove it.")
+    for name in _FOLDERS:
+        if (folder := given.env.get(name)) is not None and _exists(folder):
+            yield _critical(
+                name, "it is a file, not a folder.", "Give a folder that the app may write to, or remove it."
+            )
     if (ffmpeg := given.env.get("FFMPEG_PATH")) is not None:
         try:
             find_ffmpeg(ffmpeg)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from shared.config_catalogue import catalogue
-from shared.config_checks.connections import LOOPBACK
 from shared.config_checks.findings import Area, Finding, Severity
 from shared.config_checks.given import Given
 
@@ -153,14 +152,6 @@ def _without_effect(given: Given, kind: str, deployment: str) -> Iterator[Findin
             f"without {deployment} there is no such deployment, and they have no effect.",
             f"Set {deployment}, or remove them.",
         )
-
-
-def is_local(endpoint: str | None) -> bool:
-    """Whether an endpoint is on this machine."""
-    try:
-        return urlsplit(endpoint or "").hostname in LOOPBACK
-    except ValueError:
-        return False
 
 
 def _critical(name: str, problem: str, mend: str, *more: str) -> Finding:

@@ -109,7 +109,7 @@ class JobList:
 
         async def read(kind: str, partition: str, prefix: str, state: JobState) -> list[Listed]:
             async with turns:
-                rows = await self._range(partition, f"{prefix}{low}", f"{prefix}{high}", most)
+                rows = await self.between(partition, f"{prefix}{low}", f"{prefix}{high}", most)
             return [Listed(row["RowKey"][len(prefix) :], ListEntry.from_row(kind, row), state) for row in rows]
 
         found = await asyncio.gather(*(read(*one) for one in ranges))
@@ -121,7 +121,7 @@ class JobList:
         Raises:
             StorageError
         """
-        read = (self._range(name, COUNTS_PREFIX, _behind(COUNTS_PREFIX), None) for name in partitions(kind))
+        read = (self.between(name, COUNTS_PREFIX, _behind(COUNTS_PREFIX), None) for name in partitions(kind))
         rows = await asyncio.gather(*read)
         return total(Counts.from_row(row) for some in rows for row in some).since(self._now_s())
 
@@ -132,12 +132,16 @@ class JobList:
             StorageError
         """
         prefix = oldest_prefix(state)
-        read = (self._range(name, prefix, _behind(prefix), 1) for name in partitions(kind))
+        read = (self.between(name, prefix, _behind(prefix), 1) for name in partitions(kind))
         rows = [row for some in await asyncio.gather(*read) for row in some]
         return min((moment(ListEntry.from_row(kind, row).created_ms) for row in rows), default=None)
 
-    async def _range(self, partition: str, above: str, below: str, most: int | None) -> list[Any]:
-        """Rows between two keys, over as many pages as it takes: one may be short, or empty, and not be the last."""
+    async def between(self, partition: str, above: str, below: str, most: int | None) -> list[Any]:
+        """Rows between two keys, over as many pages as it takes: one may be short, or empty, and not be the last.
+
+        Raises:
+            StorageError
+        """
         found: list[Any] = []
         async with storage_errors(_WHAT):
             rows = self._table.query_entities(

@@ -32,17 +32,8 @@ class ListSweep:
 
     what = "entries"
 
-    def __init__(
-        self,
-        service: "TableServiceClient",
-        store: JobStore,
-        job_list: JobList,
-        kind: str,
-        partition: str,
-        state: JobState,
-    ) -> None:
+    def __init__(self, store: JobStore, job_list: JobList, kind: str, partition: str, state: JobState) -> None:
         self.name = f"list {partition} {state}"
-        self._table: TableClient = service.get_table_client(LIST_TABLE)
         self._store = store
         self._list = job_list
         self._kind = kind
@@ -53,7 +44,7 @@ class ListSweep:
         """See Sweep."""
         prefix = state_prefix(self._state)
         low = after or f"{prefix}{position(milliseconds(cutoff), '')}"
-        rows = await self._rows(low, f"{prefix};")
+        rows = await self._list.between(self._partition, low, f"{prefix};", _PAGE)
         mended = 0
         for row in rows:
             entry = ListEntry.from_row(self._kind, row)
@@ -65,20 +56,6 @@ class ListSweep:
                 await self._list.writer.settle(entry, record.state if record else None)
                 mended += 1
         return Swept(mended, rows[-1]["RowKey"] if len(rows) == _PAGE else None)
-
-    async def _rows(self, low: str, high: str) -> list[Any]:
-        found: list[Any] = []
-        async with storage_errors("Looking for old entries in the list of jobs"):
-            rows = self._table.query_entities(
-                "PartitionKey eq @pk and RowKey gt @low and RowKey lt @high",
-                parameters={"pk": self._partition, "low": low, "high": high},
-                results_per_page=_PAGE,
-            )
-            async for row in rows:
-                found.append(row)
-                if len(found) == _PAGE:
-                    break
-        return found
 
 
 class CountsFold:

@@ -47,12 +47,10 @@ class JobSweep:
 
     what = "jobs"
 
-    def __init__(
-        self, service: "TableServiceClient", claim_checks: BlobContainer, job_list: JobList, partition: str
-    ) -> None:
+    def __init__(self, table: "TableClient", claim_checks: BlobContainer, job_list: JobList, partition: str) -> None:
         self.name = f"jobs {partition}"
         self._list = job_list
-        self._table: TableClient = service.get_table_client(JOBS_TABLE)
+        self._table = table
         self._claim_checks = claim_checks
         self._partition = partition
 

@@ -74,10 +74,20 @@ def sluice_error(error: Exception, deployment: str) -> SluiceError:
             return ModelRequestError(f"The openai library can't make the call: {type(error).__name__}.")
 
 
+def _cause_of(error: BaseException) -> BaseException:
+    """The system's error behind one of a library; where there is none, the first that the library doesn't hide."""
+    hidden = False
+    found = inner = error
+    while following := inner.__cause__ or inner.__context__:
+        hidden = hidden or (inner.__cause__ is None and inner.__suppress_context__)
+        inner = following
+        if not hidden or isinstance(inner, OSError):
+            found = inner
+    return found
+
+
 def _connection_error(error: APIConnectionError, deployment: str) -> SluiceError:
-    cause: BaseException = error
-    while inner := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__):
-        cause = inner
+    cause = _cause_of(error)
     # Texts other than the system's may quote headers, and with them the key.
     reason = f": {cause.strerror}" if isinstance(cause, OSError) and cause.strerror else ""
     return ModelUnavailableError(

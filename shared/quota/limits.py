@@ -18,6 +18,9 @@ DELIVERY_S = 0.15
 SENT_EARLY_S = SENT_LATE_S = 0.1
 """How far the noted time of sending may be from when the endpoint got the call."""
 
+MIN_GUARD_S = SLOT_S + DELIVERY_S
+"""A lock is given in the midst of a slot, which it counts from; with less its call may leave after the tolerance."""
+
 # Numbers of one slot must stay short in the state; 1e9 tokens a minute is 30 times the largest quota known.
 MAX_TPM = 1_000_000_000
 
@@ -98,7 +101,7 @@ _BOUNDS = (
     ("tpm", 1, MAX_TPM),
     ("rpm", 1, 10_000_000),
     ("request_window_s", 1, 60),
-    ("guard_s", 0.2, 10),
+    ("guard_s", MIN_GUARD_S, 10),
     ("pace", 0, 60),
 )
 _NAMES = {name for name, _, _ in _BOUNDS}

@@ -152,7 +152,12 @@ class RotatingLogHandler(logging.Handler):
 
     @property
     def writing(self) -> bool:
-        return self._file is not None
+        """Whether there is a file without its final name. Waits for a rotation under way."""
+        self.acquire()
+        try:
+            return self._file is not None
+        finally:
+            self.release()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""

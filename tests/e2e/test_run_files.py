@@ -73,11 +73,16 @@ def test_a_column_that_is_not_there_is_named(system: System, unique: str) -> Non
     assert "no column 'Comment'" in done.stderr
 
 
-def test_a_run_can_be_cancelled(system: System, unique: str) -> None:
+def test_guessed_columns_need_a_yes_where_nobody_is_asked(system: System, unique: str) -> None:
     sluice = RunCommand(system.stack.data.parent)
     comments(sluice.folder / f"{unique}.csv", 20)
-    # Nobody is asked here, so guessed columns need a yes.
     assert "--yes" in sluice("run", "start", "feedback", f"{unique}.csv", "--name", unique, code=2).stderr
+
+
+@pytest.mark.accept
+def test_a_run_can_be_cancelled(system: System, unique: str) -> None:
+    """In the fast suite, tests/integration/runs/test_conductor.py cancels runs."""
+    sluice = RunCommand(system.stack.data.parent)
     other = f"{unique}-c"
     comments(sluice.folder / f"{other}.csv", 600)  # more than can end before the next command
     sluice("run", "start", "feedback", f"{other}.csv", "--name", other, "--yes")

@@ -55,11 +55,11 @@ def test_messages_wait_until_the_settings_are_mended(
     with ServiceBusClient.from_connection_string(bus.connection_string) as client:
         with _host(tmp_path / "wrong", {**env, **WRONG}) as host:
             everything = set(host.functions)
+            with client.get_queue_sender("feedback-in") as sender:
+                sender.send_messages(ServiceBusMessage(b'{"text": "Fast and friendly."}', message_id=job_id))
             for name in WRONG:
                 host.wait_for_line(lambda line, name=name: f"settings={name} problem=" in line)  # type: ignore[misc]
             host.wait_for_line("configuration_checked status=unhealthy critical=2")
-            with client.get_queue_sender("feedback-in") as sender:
-                sender.send_messages(ServiceBusMessage(b'{"text": "Fast and friendly."}', message_id=job_id))
             said = host.wait_for_line("message_waits_for_settings", 30.0)
             assert all(name in said for name in WRONG)
             status, health = _ready(host)

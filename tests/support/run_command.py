@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.support.command import ROOT, sluice
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class RunCommand:
 
     def status(self, run: str) -> dict[str, Any]:
         """What `sluice run status` says."""
-        return dict(json.loads(self("run", "status", run, "--json").stdout))
+        done = sluice("run", "status", run, "--json", cwd=self.folder, settings={})
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
 
     def until(self, run: str, states: tuple[str, ...], timeout_s: float, every_s: float = 1.0) -> dict[str, Any]:
         """Wait until a run is in one of these states."""
@@ -78,8 +82,11 @@ class Running:
 
     def wait(self) -> Done:
         """Wait for its end."""
-        _, status, usage = os.wait4(self._process.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
+        peak_mb = 0.0
+        while self._process.poll() is None:
+            peak_mb = max(peak_mb, self._peak_mb())
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.05)
         texts = []
         for file in (self._out, self._err):
             file.seek(0)
@@ -87,4 +94,12 @@ class Running:
             file.close()
             Path(file.name).unlink()
         took_s = time.monotonic() - self._began
-        return Done(self._process.returncode, texts[0], texts[1], took_s, usage.ru_maxrss / 1024)
+        return Done(self._process.returncode, texts[0], texts[1], took_s, peak_mb)
+
+    def _peak_mb(self) -> float:
+        # Not from wait4(): that counts what the process was before it became the command, a copy of this one.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii", errors="replace")
+            if found := re.search(r"VmHWM:\s+(\d+) kB", status):
+                return int(found[1]) / 1024
+        return 0.0

@@ -4,6 +4,7 @@ Strict schemas can't say how long a text or an array may be, and a small model m
 used up, in the middle of its JSON. The grammar made from a schema with bounds ends it in time.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,9 +61,11 @@ def _largest(node: Any, root: Mapping[str, Any], depth: int) -> int:
     if isinstance(choices, list):
         return max(_largest(choice, root, depth + 1) for choice in choices)
     if isinstance(values := node.get("enum"), list):
-        return max((len(str(value)) for value in values), default=0) + _PUNCTUATION
+        return max((len(json.dumps(value)) for value in values), default=0) + _PUNCTUATION
     if isinstance(properties := node.get("properties"), Mapping):
-        parts = (len(name) + _PUNCTUATION + _largest(part, root, depth + 1) for name, part in properties.items())
+        parts = (
+            len(json.dumps(name)) + _PUNCTUATION + _largest(part, root, depth + 1) for name, part in properties.items()
+        )
         return sum(parts) + _PUNCTUATION
     if "items" in node:
         return int(node.get("maxItems", 1)) * (_largest(node["items"], root, depth + 1) + 2) + _PUNCTUATION

@@ -5,11 +5,11 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from functions import admission, token_counter
+from functions import admission, http_endpoint, token_counter
 from functions.booking import WaitingCall, booked_call
 
 app = df.DFApp()
-for blueprint in (admission.bp, token_counter.bp):
+for blueprint in (admission.bp, token_counter.bp, http_endpoint.bp):
     app.register_functions(blueprint)
 
 

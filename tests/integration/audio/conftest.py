@@ -1,5 +1,6 @@
 """What the tests of audio share: FFmpeg, a recording, limits."""
 
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
@@ -7,6 +8,9 @@ import pytest
 
 from shared.audio.prepare import AudioLimits
 from tests.support import media
+from tests.support.audio_world import AudioWorld, audio_world
+from tests.support.azurite import Azurite
+from tests.support.model import ModelServer, model_server
 from tests.support.speech import speak
 
 LIMITS = AudioLimits(
@@ -49,3 +53,18 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "chunks"
     path.mkdir()
     return path
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ModelServer]:
+    with model_server("--no-limits", "--deployments", "chat:gpt-4o-mini", "whisper:whisper") as running:
+        yield running
+
+
+@pytest.fixture
+async def world(
+    request: pytest.FixtureRequest, shared_azurite: Azurite, server: ModelServer, tmp_path: Path
+) -> AsyncIterator[AudioWorld]:
+    """Within the LIMITS of the test's module."""
+    async with audio_world(shared_azurite, server, tmp_path / "work", request.module.LIMITS) as world:
+        yield world

@@ -1,7 +1,6 @@
 """Audio jobs from a blob to their files: real storage, FFmpeg and Whisper; only the orchestration is missing."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,26 +14,12 @@ from shared.audio.prepare import AudioLimits
 from shared.audio.transcript import Transcript
 from shared.storage.audio_files import MissingAudioError
 from tests.support import media
-from tests.support.audio_world import AudioWorld, audio_world
-from tests.support.azurite import Azurite
-from tests.support.model import ModelServer, model_server
+from tests.support.audio_world import AudioWorld
 from tests.support.subtitles import read_srt, read_vtt
 from tests.support.word_errors import word_error_rate, words_of
 
 SAID = "And so my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
 LIMITS = AudioLimits(max_bytes=10_000_000, max_duration_s=60, chunk_s=30, overlap_s=2.0, timeout_s=60)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ModelServer]:
-    with model_server("--no-limits", "--deployments", "chat:gpt-4o-mini", "whisper:whisper") as running:
-        yield running
-
-
-@pytest.fixture
-async def world(shared_azurite: Azurite, server: ModelServer, tmp_path: Path) -> AsyncIterator[AudioWorld]:
-    async with audio_world(shared_azurite, server, tmp_path / "work", LIMITS) as world:
-        yield world
 
 
 async def test_a_real_voice(world: AudioWorld) -> None:

@@ -1,7 +1,7 @@
 """Minutes of synthetic speech in parallel chunks: what the seams cost, and that nothing is lost over half an hour."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +11,7 @@ import pytest
 import shared.audio.prepare as preparation
 from shared.audio.cuts import plan_cuts
 from shared.audio.prepare import AudioLimits
-from tests.support.audio_world import AudioWorld, audio_world
-from tests.support.azurite import Azurite
-from tests.support.model import ModelServer, model_server
+from tests.support.audio_world import AudioWorld
 from tests.support.speech import Spoken, speak
 from tests.support.spoken_sentences import sentences
 from tests.support.word_errors import errors_by_word, word_error_rate, word_errors, words_of
@@ -23,18 +21,6 @@ pytestmark = pytest.mark.accept
 # As the app has them, but for the length of chunks in the shorter runs.
 LIMITS = AudioLimits(max_bytes=10**9, max_duration_s=4 * 3600, chunk_s=300, overlap_s=5, timeout_s=300)
 WHOLE_S = 800
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ModelServer]:
-    with model_server("--no-limits", "--deployments", "chat:gpt-4o-mini", "whisper:whisper") as running:
-        yield running
-
-
-@pytest.fixture
-async def world(shared_azurite: Azurite, server: ModelServer, tmp_path: Path) -> AsyncIterator[AudioWorld]:
-    async with audio_world(shared_azurite, server, tmp_path / "work", LIMITS) as world:
-        yield world
 
 
 @dataclass(frozen=True)

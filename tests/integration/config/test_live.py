@@ -9,6 +9,7 @@ import pytest
 from azure.servicebus.exceptions import ServiceBusAuthenticationError
 
 from local.process import free_port
+from local.service_bus.config import load_config
 from local.stack_parts import SERVICE_BUS_CONFIG
 from shared.config_checks.findings import Finding, ValidationResult
 from shared.config_checks.live import live_checks
@@ -20,6 +21,7 @@ from tests.support.service_bus import service_bus
 from tests.unit.config.broken import SOUND
 
 TPM, RPM = 100_000, 600
+QUEUES = len(load_config(SERVICE_BUS_CONFIG).queues)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def test_all_is_reached_by_one_call_for_each_deployment(env: dict[str, str], mod
     assert result.notes == (
         "blob storage: reached",
         "table storage: reached",
-        "Service Bus with 10 queues: reached",
+        f"Service Bus with {QUEUES} queues: reached",
         "deployment gpt-4o-mini: reached",
         "deployment whisper: reached",
     )
@@ -88,7 +90,7 @@ def test_services_that_are_away_are_named(env: dict[str, str]) -> None:
         assert "Check the address" in finding.mend
         assert str(port) in finding.problem or finding.settings == ("AZURE_OPENAI_ENDPOINT",)
         assert "a2V5" not in finding.text
-    assert "Service Bus with 10 queues: wrong" in result.notes
+    assert f"Service Bus with {QUEUES} queues: wrong" in result.notes
 
 
 def test_names_that_nobody_knows(env: dict[str, str]) -> None:
@@ -131,7 +133,7 @@ def test_service_bus_that_refuses_the_identity(env: dict[str, str], monkeypatch:
     monkeypatch.setattr("azure.servicebus.aio.ServiceBusReceiver.peek_messages", refuse)
     found = _check(env).critical_errors
     assert {finding.settings for finding in found} == {("ServiceBusConnection",)}
-    assert len(found) == 10
+    assert len(found) == QUEUES
     assert all("Azure Service Bus Data Receiver" in finding.mend for finding in found)
 
 

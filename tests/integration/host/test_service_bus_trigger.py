@@ -174,7 +174,7 @@ async def locks_end_when_nothing_is_settled(bus: Bus, caplog: pytest.LogCaptureF
         with pytest.raises(asyncio.CancelledError):
             await draining
         await ending
-        assert hanging.under_way == 0
+        await eventually(lambda: hanging.under_way == 0, "the end of the call that hangs")
         async with (
             bus.running("short-3", next_one),
             bus.running("short-4", next_one),
@@ -253,8 +253,10 @@ async def test_an_outage_is_told_once_and_outlived_also_by_calls_under_way(
     assert invoker.texts() == ["first", "second"]
     assert "works again" in caplog.text
     loud = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len(loud) == 1, loud
-    assert f"function work, Service Bus entity '{queue}': the service can't be reached" in loud[0]
+    # The outage may have cost the first call its lock, which is another matter.
+    told = [message for message in loud if "the lock of message" not in message]
+    assert len(told) == 1, told
+    assert f"function work, Service Bus entity '{queue}': the service can't be reached" in told[0]
 
 
 async def test_a_missing_queue_is_told(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:

@@ -280,7 +280,7 @@ async def test_old_entries_without_a_job_are_swept(lists: Lists) -> None:
     mended = 0
     for partition in partitions(lists.kind):
         for state in JobState:
-            sweep = ListSweep(lists.service, lists.store, lists.list, lists.kind, partition, state)
+            sweep = ListSweep(lists.store, lists.list, lists.kind, partition, state)
             mended += (await sweep.page(NOW - timedelta(days=1), None)).deleted
     assert mended == 2
     await lists.check({"young": SUCCEEDED, "kept": FAILED, "wrong": PENDING})

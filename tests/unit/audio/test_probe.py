@@ -8,7 +8,7 @@ from shared.audio.probe import AudioStream, Probe
 # FFmpeg 9.0.
 VIDEO = """\
 [h264 @ 0x55b9] [error] Codec (h264) not on whitelist 'aac'
-[info] Input #0, matroska,webm, from 'file:/tmp/work/source':
+[info] Input #0, matroska,webm, from 'file:/data/source':
 [info]   Metadata:
 [info]     title           : Duration: 99:00:00.00
 [info]                     :   Duration: 98:00:00.00

@@ -73,7 +73,7 @@ def test_files_that_can_not_be_opened() -> None:
         ),
         (
             183,
-            "[in#0 @ 0x1] [error] Error opening input file file:/work/x.",
+            "[in#0 @ 0x1] [error] Error opening input file file:/data/x.",
             0.0,
             UnreadableAudioError,
             "no reason",
@@ -87,7 +87,7 @@ def test_files_that_can_not_be_decoded(
     failure = decode_failure(Finished(returncode, (line,)), "opus", decoded_s)
     assert type(failure) is error
     assert said in str(failure)
-    assert "/work" not in str(failure)
+    assert "/data" not in str(failure)
 
 
 def test_codecs() -> None:

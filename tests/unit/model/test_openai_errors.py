@@ -184,12 +184,16 @@ def test_connections(causes: list[Exception], reached: bool, text: str) -> None:
     assert SECRET not in str(failure)
 
 
-def test_what_a_library_hides_is_no_cause() -> None:
+@pytest.mark.parametrize(
+    ("hidden", "name"),
+    [(IndexError(), "EOFError"), (ConnectionResetError(104, "reset"), "ConnectionResetError: reset")],
+)
+def test_what_a_library_hides_is_no_cause_unless_it_is_the_systems(hidden: Exception, name: str) -> None:
     """AnyIO tells the end of a stream by an IndexError of its own, which it suppresses."""
     error = openai.APIConnectionError(request=REQUEST)
     error.__cause__ = ended = EOFError()
-    ended.__context__, ended.__suppress_context__ = IndexError(), True
-    assert "failed: EOFError (" in str(sluice_error(error, "d1"))
+    ended.__context__, ended.__suppress_context__ = hidden, True
+    assert f"failed: {name} (" in str(sluice_error(error, "d1"))
 
 
 @pytest.mark.parametrize(

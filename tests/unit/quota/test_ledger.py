@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from shared.quota.booking import Booking
 from shared.quota.ledger import Ledger
 from shared.quota.ledger_state import LedgerState
-from shared.quota.limits import Limits
+from shared.quota.limits import MIN_GUARD_S, Limits
 from tests.unit.quota.world import START_S, World, drive, fates, limits, most_in_any_window, steps
 
 UNPACED = Limits(tpm=6000, rpm=600, pace=0)
@@ -68,6 +68,14 @@ def _exceeded_by_new(
         if any(new for _, new in window) and sum(amount for amount, _ in window) > limit:
             return end_s, sum(amount for amount, _ in window)
     return None
+
+
+@pytest.mark.parametrize("at_s", [0.0, 0.1, 0.24])
+def test_a_lock_in_the_midst_of_a_slot_is_sent_within_the_tolerance(at_s: float) -> None:
+    limits = Limits(tpm=6000, rpm=600, guard_s=MIN_GUARD_S)
+    booking = _ledger(limits, START_S + at_s).lock(1)
+    assert booking is not None
+    assert START_S + at_s <= booking.start_s + limits.tolerance_s
 
 
 def test_starts_are_as_early_as_the_windows_allow() -> None:

@@ -101,7 +101,7 @@ limits = st.builds(
     tpm=st.integers(100, 100_000),
     rpm=st.integers(1, 600),
     request_window_s=st.sampled_from([1.0, 10.0]),
-    guard_s=st.sampled_from([0.25, 1.25, 2.15]),
+    guard_s=st.sampled_from([0.4, 1.25, 2.15]),
     pace=st.sampled_from([0.0, 1.2]),
 )
 _lateness = st.sampled_from([0.0, 1.0]) | st.floats(0, 1)

@@ -9,7 +9,7 @@ import pytest
 from local.service_bus import config as config_module
 from local.service_bus.config import EntitySettings, load_config, parse_config
 from local.service_bus.config_section import parse_duration_ms
-from shared.config import all_queues, webhook_queue
+from shared.config import all_queues, turns_queue, webhook_queue
 from shared.errors import ConfigurationError
 from tests.support.service_bus import configuration
 
@@ -162,7 +162,7 @@ def test_the_applications_file_for_microsofts_emulator_is_its_own_within_the_lim
 def test_the_applications_own_file_has_what_the_code_expects_of_the_queues() -> None:
     queues = {queue.name: queue.settings for queue in load_config(_OWN).queues}
     of_kinds = [name for kind in all_queues({}).values() for name in (kind.inbox, kind.run, kind.outbox)]
-    assert list(queues) == [*of_kinds, webhook_queue({})]
+    assert list(queues) == [*of_kinds, turns_queue({}), webhook_queue({})]
     day_ms = 24 * 3_600_000
     for settings in queues.values():
         assert settings.lock_duration_ms == 60_000
