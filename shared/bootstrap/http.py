@@ -62,6 +62,7 @@ def build_apis(found: Services) -> Apis:
         store=backend.runs.store,
         control=backend.runs.control,
         results=backend.runs.results,
+        uploads=backend.runs.uploads,
         price_of=lambda kind: price_of(backend.settings, kind),
         currency=backend.settings.runs.currency,
         now_s=lambda: now().timestamp(),

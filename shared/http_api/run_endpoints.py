@@ -1,6 +1,6 @@
 """The endpoints of runs. See endpoints.py."""
 
-from shared.http_api.endpoint import Endpoint, Parameter
+from shared.http_api.endpoint import Endpoint, Parameter, printable
 
 _CURSOR = Parameter("cursor", "Where the page before ended: its `next`.")
 
@@ -15,6 +15,26 @@ RUNS_LIST = Endpoint(
     parameters=(
         Parameter("limit", "How many at most.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}),
         _CURSOR,
+    ),
+)
+RUNS_START = Endpoint(
+    name="runs_start",
+    method="POST",
+    route="runs",
+    permission="jobs:submit",
+    summary="Start a run of an uploaded file: the app reads it, row by row",
+    tag="runs",
+    answers={202: "Run", 400: "Problem", 409: "Problem", 413: "Problem", 415: "Problem"},
+    change=True,
+    media="application/json",
+    body="RunStart",
+    parameters=(
+        Parameter(
+            "Idempotency-Key",
+            "Names the run where its body doesn't: the same key and file are the same run, however often sent.",
+            printable(256),
+            where="header",
+        ),
     ),
 )
 RUNS_GET = Endpoint(

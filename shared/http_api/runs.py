@@ -1,7 +1,7 @@
 """Runs over HTTP: what they are, what is done with them, what came of their rows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.http_api.errors import ResourceNotFoundError, StateConflictError
@@ -10,13 +10,16 @@ from shared.http_api.messages import Call, Response
 from shared.http_api.query import Query
 from shared.http_api.responses import APIResponse
 from shared.http_api.run_exports import Place, RunExport
+from shared.http_api.run_starts import start_run
 from shared.run_settings import Price
 from shared.runs.control import RunControl, RunEndedError
 from shared.runs.results import RunResults
 from shared.runs.store import Run, RunStore, UnknownRunError
+from shared.runs.uploads import Uploads
 from shared.runs.view import run_facts, whole_row
 
 ACTIONS = ("pause", "resume", "cancel", "retry-failed")
+_RETRY_S = 5
 _PAGE_NAMES = ("limit", "cursor")
 _RESULT_NAMES = ("cursor", "format", "ended")
 
@@ -34,6 +37,7 @@ class RunsParts:
     store: RunStore
     control: RunControl
     results: RunResults
+    uploads: Uploads
     price_of: Callable[[str], Price | None]
     currency: str
     now_s: Callable[[], float]
@@ -75,6 +79,13 @@ class RunsApi:
         """One run."""
         Query(call.request.query, ())
         return APIResponse.success(self._view(await self._run(call, call.request.params["id"])))
+
+    async def start(self, call: Call) -> Response:
+        """Start a run of an uploaded file, or find that it was started."""
+        run = await start_run(call, self._parts.store, self._parts.uploads)
+        headers = {"Location": f"/api/runs/{run.name}", "Retry-After": str(_RETRY_S)}
+        response = APIResponse.success(self._view(run), status=202, headers=headers)
+        return replace(response, about=f"run={run.name}")
 
     async def act(self, call: Call) -> Response:
         """Wish something of a run; its next turn carries it out."""

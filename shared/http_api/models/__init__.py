@@ -25,6 +25,7 @@ from shared.http_api.models.tokens import ReleaseRequest as ReleaseRequest
 from shared.http_api.models.tokens import ReportAnswer as ReportAnswer
 from shared.http_api.models.tokens import ReportRequest as ReportRequest
 from shared.http_api.models.tokens import TokenStatus as TokenStatus
+from shared.http_api.run_starts import RunStart as RunStart
 from shared.http_api.submissions import BatchItem as BatchItem
 from shared.messages import Outcome as Outcome
 

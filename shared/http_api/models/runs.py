@@ -8,7 +8,7 @@ from pydantic import Field
 from shared.http_api.models.base import Answer
 from shared.messages import Failure, Priority, TokenUsage
 
-type RunStates = Literal["running", "paused", "cancelled", "ended"]
+type RunStates = Literal["running", "paused", "cancelled", "ended", "failed"]
 
 
 class RunLinks(Answer):
@@ -26,6 +26,8 @@ class Run(Answer):
     state: RunStates
     wish: RunStates = Field(description="What it is to be; it takes a moment.")
     source: str
+    mapping: dict[str, str] = Field(description="Field to column.")
+    error: str | None = Field(description="Why the file couldn't be read to its end: the state is failed then.")
     app_id: str | None
     priority: Priority
     created_at: datetime
