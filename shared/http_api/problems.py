@@ -17,6 +17,7 @@ TYPES = "/api/docs#"
 _RETRY_S = 5
 
 _STATUS = {
+    "blob_changed": 409,
     "conflict": 409,
     "configuration": 503,
     "dataset": 400,

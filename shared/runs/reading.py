@@ -5,13 +5,14 @@ the same rows into the same parts; and with each part is stored where the next o
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO
 
-from shared.datasets.rows import DatasetError, PlacedRows, Position
+from shared.datasets.rows import PlacedRows, Position
 from shared.datasets.text_files import TextForm, TextFormat, read_on
 from shared.errors import PermanentError
 from shared.runs.mapping import ColumnMapping
@@ -21,6 +22,9 @@ from shared.runs.spooling import RowCheck, add_columns, further
 from shared.runs.store import RunStore
 from shared.storage.blob_file import BlobFiles, BlobVersion
 from shared.storage.blob_references import BlobReferences
+from shared.telemetry.events import log_event
+
+logger = logging.getLogger(__name__)
 
 READ_S = 10.0
 """A turn ends with the part that exceeds this: others wait for the conductor, too."""
@@ -84,6 +88,7 @@ class UploadReader:
                 if self._parts.monotonic() >= until_s:
                     break
         except PermanentError as error:
+            log_event(logger, "run_file_failed", level=logging.WARNING, run=run, reason=error.code)
             upload = spool.upload or upload
             return await self._store(run, spool, _Part(Position(upload.at, upload.line), error=str(error)))
         return spool
@@ -128,17 +133,14 @@ def _read_on(file: BinaryIO, spool: Spool, upload: Upload) -> PlacedRows:
 def _next_part(rows: PlacedRows, check: RowCheck, most: int) -> _Part:
     part = _Part(rows.position())
     begin, chars = part.position.at & _BYTE, 0
-    try:
-        for row in rows.rows:
-            found = check.check(row)
-            part.rows.append(found)
-            part.lines.append(found.encode())
-            part.position = rows.position()
-            chars += len(part.lines[-1])
-            full = len(part.rows) >= most or chars >= MAX_PART_CHARS
-            if full or (part.position.at & _BYTE) - begin >= MAX_PART_BYTES:
-                return part
-        part.ended = True
-    except DatasetError as error:
-        part.error = str(error)
+    for row in rows.rows:
+        found = check.check(row)
+        part.rows.append(found)
+        part.lines.append(found.encode())
+        part.position = rows.position()
+        chars += len(part.lines[-1])
+        full = len(part.rows) >= most or chars >= MAX_PART_CHARS
+        if full or (part.position.at & _BYTE) - begin >= MAX_PART_BYTES:
+            return part
+    part.ended = True
     return part

@@ -140,6 +140,7 @@ async def test_a_file_that_changes_ends_the_run_and_the_same_one_goes_on(world: 
     assert progress_of(await world.run(), 0.0).state is RunState.ENDED
 
 
+@pytest.mark.usefixtures("a_part_a_turn")
 async def test_a_file_that_is_deleted_or_breaks_off_ends_the_run_with_a_reason(world: World) -> None:
     file = await put(world, "Comment\n".encode("utf-16") + ("good\n" * 300).encode("utf-16-le") + b"\x00\xd8a")
     await begin(world, file)

@@ -24,7 +24,7 @@ from shared.http_api.runs import RunsApi, RunsParts
 from shared.run_settings import Price
 from shared.runs.parts import PartRow
 from shared.runs.results import RowResult
-from shared.runs.rows import Head, RunState, Spool, Wish
+from shared.runs.rows import Head, RunState, Spool, Upload, Wish
 from shared.runs.store import Run, UnknownRunError
 from shared.runs.tally import Tally
 from tests.support.api_world import ApiWorld, content
@@ -222,6 +222,17 @@ async def test_runs_of_the_status(world: World) -> None:
     assert (may["state"], may["percent"], may["ends_at"]) == ("cancelled", 100.0, None)
     assert (july["percent"], july["ends_at"]) == (None, None), "nobody knows how much is to come"
     assert nothing["percent"] == 100.0
+
+
+async def test_a_run_whose_file_can_not_be_read_to_its_end_has_failed(world: World) -> None:
+    upload = Upload("runs-in", "june.csv", "e", 1, "table", "utf-8", error="It isn't there.")
+    run = replace(a_run(sealed=False, upload=upload), head=replace(a_run().head, state=RunState.ENDED))
+    world.runs.all = {run.name: run}
+    found = RunModel.model_validate(content(await world.call(run_endpoints.RUNS_GET, world.api.get, id="june")))
+    assert (found.state, found.error, found.ends_in_s) == ("failed", "It isn't there.", None)
+    (shown,) = await newest_runs(world.parts)
+    RunSummary.model_validate(shown)
+    assert (shown["state"], shown["percent"]) == ("failed", 83.3), "nobody reads it any more"
 
 
 async def test_only_so_many_runs_are_looked_at(world: World) -> None:
