@@ -8,14 +8,17 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from cli.app_status_runs import run_lines
+
 _BARS = " ▁▂▃▄▅▆▇█"
 _BUCKET_MINUTES = 3
 _FAILURES = 3
 
 
 def status_lines(facts: Mapping[str, Any]) -> list[RenderableType]:
-    """For people: jobs, throughput, failures, dead letters, logs, version."""
+    """For people: jobs, throughput, runs, failures, dead letters, logs, version."""
     lines: list[RenderableType] = [_jobs(facts["kinds"])]
+    lines += run_lines(facts.get("runs"))  # an older app says nothing of them
     lines += [_failures(facts["failures"]), _dead_letters(facts["dead_letters"])]
     if facts.get("logs"):
         lines.append(_logs(facts["logs"]))

@@ -7,14 +7,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.console import EXIT_OK, err
 from cli.run_tables import open_table
 from shared.bootstrap import Backend
-from shared.http_api.runs import whole_row
-from shared.jobs.feedback_profile import FeedbackProfile
-from shared.runs.results import ResultColumns, result_fields
-
-_FIELDS = {
-    "reasoning": ["answer", "confidence", "steps", "evidence"],
-    "audio": ["text", "text_blob", "language", "duration_s", "files", "analysis"],
-}
+from shared.bootstrap.runs import result_columns
+from shared.runs.results import ResultColumns
+from shared.runs.view import whole_row
 
 
 async def export(system: Backend, name: str, to: Path, *, only_final: bool) -> int:
@@ -27,7 +22,7 @@ async def export(system: Backend, name: str, to: Path, *, only_final: bool) -> i
         UnknownRunError, ConfigurationError, OSError, StorageError
     """
     run = await system.runs.store.get(name)
-    columns = ResultColumns(run.spool.columns, _result_fields(system, run.spool.kind))
+    columns = ResultColumns(run.spool.columns, result_columns(system.settings, run.spool.kind))
     written = unfinished = 0
     with open_table(to, columns.names) as write, _bar() as bar:
         task = bar.add_task("exporting", total=run.spool.read)
@@ -41,12 +36,6 @@ async def export(system: Backend, name: str, to: Path, *, only_final: bool) -> i
     note = f" {unfinished:,} rows haven't ended; export again later." if unfinished else ""
     err.print(f"{written:,} rows in {to}.{note}", highlight=False, markup=False)
     return EXIT_OK
-
-
-def _result_fields(system: Backend, kind: str) -> list[str]:
-    if kind in _FIELDS:
-        return _FIELDS[kind]
-    return result_fields(FeedbackProfile.load(system.settings.feedback_profile).schema_checked)
 
 
 def _bar() -> Progress:

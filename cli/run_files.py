@@ -11,9 +11,8 @@ from typing import Any
 from shared.datasets.delimited import read_delimited
 from shared.datasets.json_lines import read_json_lines
 from shared.datasets.rows import BadRow, Dataset, DatasetError, InputRow, column_names, row_of
+from shared.datasets.text_files import ENDS, TextFormat
 
-_TEXT_TABLES = {".csv": None, ".txt": None, ".tsv": "\t", ".tab": "\t"}
-_JSON = (".jsonl", ".ndjson")
 FORMATS = "CSV, TSV, XLSX, JSON Lines (.jsonl) or Parquet"
 
 
@@ -26,12 +25,13 @@ def open_dataset(path: Path, *, delimiter: str | None = None, encoding: str | No
         OSError: it isn't there.
     """
     suffix = path.suffix.lower()
-    if suffix not in (*_TEXT_TABLES, *_JSON, ".xlsx", ".xlsm", ".parquet"):
+    if suffix not in (*ENDS, ".xlsx", ".xlsm", ".parquet"):
         raise DatasetError(f"What kind of file is {path.name}? Runs are started with {FORMATS}, or a folder of audio.")
     with path.open("rb") as file:
-        if suffix in _TEXT_TABLES:
-            yield read_delimited(file, delimiter=delimiter or _TEXT_TABLES[suffix], encoding=encoding)
-        elif suffix in _JSON:
+        kind, usual = ENDS.get(suffix, (None, None))
+        if kind is TextFormat.TABLE:
+            yield read_delimited(file, delimiter=delimiter or usual, encoding=encoding)
+        elif kind is TextFormat.JSON_LINES:
             yield read_json_lines(file, encoding=encoding)
         elif suffix == ".parquet":
             yield _read_parquet(path)

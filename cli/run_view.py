@@ -24,7 +24,7 @@ from shared.runs.store import Run
 from shared.runs.view import run_facts
 
 _REFRESH_S = 1.0
-_FROM_COLOURS = {"running": "cyan", "paused": "yellow", "cancelled": "red", "ended": "green"}
+_FROM_COLOURS = {"running": "cyan", "paused": "yellow", "cancelled": "red", "ended": "green", "failed": "red"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ async def watch_run(system: Backend, name: str) -> int:
     """Show a run until nothing of it is left to do, or it is paused.
 
     Returns:
-        EXIT_OK if all jobs succeeded, else EXIT_JOBS_FAILED.
+        EXIT_OK if the file was read to its end and no job failed, else EXIT_JOBS_FAILED.
     """
     view = await view_of(system, name)
     with Live(_panel(view), console=err, auto_refresh=False, transient=not err.is_terminal) as live:
@@ -104,15 +104,15 @@ async def watch_run(system: Backend, name: str) -> int:
     tally = view.run.head.tally
     failed = tally.states.get(JobState.FAILED, 0)
     err.print(f"{view.progress.state}: {tally.states.get(JobState.SUCCEEDED, 0):,} succeeded, {failed:,} failed.")
-    return EXIT_JOBS_FAILED if failed else EXIT_OK
+    return EXIT_JOBS_FAILED if failed or view.run.spool.error else EXIT_OK
 
 
 def _resting(view: RunView) -> bool:
     """Whether nothing changes by itself. A file that isn't read to its end is waited for as far as it was read."""
     head, spool = view.run.head, view.run.spool
-    if view.progress.state in (RunState.ENDED, RunState.CANCELLED, RunState.PAUSED):
+    if view.progress.state in (RunState.ENDED, RunState.CANCELLED, RunState.PAUSED, RunState.FAILED):
         return True
-    return not spool.sealed and spool.read > 0 and head.fed == spool.parts and not head.open
+    return not spool.sealed and not spool.reading and spool.read > 0 and head.fed == spool.parts and not head.open
 
 
 def facts(view: RunView) -> dict[str, Any]:
@@ -127,10 +127,14 @@ def _panel(view: RunView) -> Group:
     bar = Table.grid(padding=(0, 1))
     bar.add_row(ProgressBar(total=max(1, spool.jobs), completed=tally.ended, width=40), f"{share:6.1%}")
     table = Table.grid(padding=(0, 2))
-    jobs = f"{tally.ended:,} of {spool.jobs:,} jobs" + ("" if spool.sealed else " (the file is still being read)")
+    jobs = f"{tally.ended:,} of {spool.jobs:,} jobs" + (
+        "" if spool.sealed or spool.error else " (the file is still being read)"
+    )
     table.add_row(
         "run", f"[bold]{view.run.name}[/]  {_state(view)}  [dim]{spool.kind} jobs of {escape(spool.source)}[/]"
     )
+    if spool.error:
+        table.add_row("file", f"[red]can't be read to its end:[/] {escape(spool.error)}")
     table.add_row("ended", jobs)
     counts = {**tally.states, "waiting": progress.waiting}
     table.add_row("jobs", ", ".join(f"{name} {count:,}" for name, count in counts.items() if count) or "none yet")

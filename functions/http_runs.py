@@ -17,6 +17,14 @@ async def runs_list(call: "Call") -> "Response":
     return await (await apis()).runs.page(call)
 
 
+@endpoint(endpoints.RUNS_START)
+async def runs_start(call: "Call") -> "Response":
+    """Start a run of an uploaded file."""
+    from shared.bootstrap.http import apis
+
+    return await (await apis()).runs.start(call)
+
+
 @endpoint(endpoints.RUNS_GET)
 async def runs_get(call: "Call") -> "Response":
     """One run."""

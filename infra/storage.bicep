@@ -29,6 +29,7 @@ var containers = [
   'claim-checks' // bodies too large for a message
   'event-dead-letters' // events that Event Grid could not deliver (subscriptions.bicep)
   'reasoning-in' // texts that reasoning jobs name
+  'runs-in' // files to be made runs over HTTP
   'sluice-logs' // log files that instances have shipped
   'sluice-runs' // rows of the files of runs
   'sluice-payloads' // bodies and outcomes too large for a table

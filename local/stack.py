@@ -20,6 +20,7 @@ from local.log_output import LogOutput
 from local.process import StartError
 from local.stack_part import Part, PartSpec
 from local.stack_state import STATE_FILE, PartState, StackLock, StackRunningError, StackState, end_leftovers
+from local.upload_containers import start_making
 
 ALL_PARTS = (stack_parts.AZURITE, stack_parts.SERVICE_BUS, stack_parts.MODEL, stack_parts.HOST)
 _MAX_LOG_BYTES = 20_000_000
@@ -97,17 +98,22 @@ class Stack:
             killed = end_leftovers(self.data)
             if killed:
                 self.say(f"the last stack here (process {killed.pid}) was killed; going on with what it kept")
-            for needs_others in (False, True):
-                batch = [part for part in self.parts.values() if part.spec.needs_others == needs_others]
-                for part in batch:
-                    self._launch(part, killed)
-                for part in batch:
-                    part.wait_ready()
-                    self.settings |= part.spec.settings(part.info)
+            self._start_batch(killed, needs_others=False)
+            containers = start_making(self.settings)
+            self._start_batch(killed, needs_others=True)
+            containers.join()
             self._write_state()
         except BaseException:
             self.stop()
             raise
+
+    def _start_batch(self, killed: StackState | None, *, needs_others: bool) -> None:
+        batch = [part for part in self.parts.values() if part.spec.needs_others == needs_others]
+        for part in batch:
+            self._launch(part, killed)
+        for part in batch:
+            part.wait_ready()
+            self.settings |= part.spec.settings(part.info)
 
     def _launch(self, part: Part, killed: StackState | None) -> None:
         if part.log_path.exists() and part.log_path.stat().st_size > _MAX_LOG_BYTES:

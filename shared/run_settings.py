@@ -7,6 +7,9 @@ from shared.config_reader import Reader
 from shared.config_setting import Form
 from shared.errors import ConfigurationError
 
+UPLOAD_CONTAINER = "runs-in"
+"""Where files are put to be made runs over HTTP."""
+
 _AREA = "Runs"
 # US dollars for a million tokens, input/output: Azure OpenAI's list prices, global standard. What you pay may differ.
 DEFAULT_PRICES = (
@@ -34,12 +37,14 @@ class RunSettings:
     Attributes:
         window: so many rows of a run are jobs at a time; the others wait outside of the queues.
         turns_queue: carries the runs' turns (shared/runs/conductor.py).
+        containers: whose files may be made runs over HTTP.
         prices: by model.
         currency: that they are in.
     """
 
     window: int
     turns_queue: str
+    containers: tuple[str, ...]
     prices: Mapping[str, Price]
     currency: str
 
@@ -68,6 +73,12 @@ def read_run_settings(reader: Reader) -> RunSettings:
             effect="rows of a run that are jobs at a time, about; the others wait outside of the queues",
         ),
         turns_queue=turns_queue(reader),
+        containers=runs.names(
+            "SLUICE_RUN_CONTAINERS",
+            UPLOAD_CONTAINER,
+            form=Form.CONTAINER,
+            effect="containers of the app's own account from which files may be made runs over HTTP",
+        ),
         prices=_prices(
             runs.text(
                 "SLUICE_PRICES",

@@ -148,7 +148,9 @@ async def connect(settings: Settings) -> Backend:
         retention=retention,
         runs=runs_of(
             run_store,
-            RunNeeds(settings, tables, blobs, store, pending, payloads, publisher, sender, failed_jobs, lines, single),
+            RunNeeds(
+                settings, tables, blobs, store, pending, payloads, publisher, sender, failed_jobs, lines, kinds, single
+            ),
         ),
         close=close,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from shared.bootstrap.app import Services, services
 from shared.bootstrap.backend import now
-from shared.bootstrap.runs import price_of
+from shared.bootstrap.runs import price_of, result_columns
 from shared.bootstrap.status import build_status
 from shared.config import http_settings, table_connection, webhook_queue
 from shared.config_http import HttpSettings
@@ -58,10 +58,20 @@ def build_apis(found: Services) -> Apis:
         cancellation=Cancellation(backend.store, backend.publisher, backend.lines, backend.stepwise),
         targets=targets,
     )
+    runs = RunsParts(
+        store=backend.runs.store,
+        control=backend.runs.control,
+        results=backend.runs.results,
+        uploads=backend.runs.uploads,
+        price_of=lambda kind: price_of(backend.settings, kind),
+        currency=backend.settings.runs.currency,
+        now_s=lambda: now().timestamp(),
+        fields={kind: result_columns(backend.settings, kind) for kind in backend.kinds},
+    )
     return Apis(
         jobs=JobsApi(jobs),
         errors=ErrorsApi(backend.kinds, backend.store, backend.failed_jobs),
-        status=build_status(found, settings.version),
+        status=build_status(found, settings.version, runs),
         dashboard=Dashboard(backend.kinds, backend.store, backend.failed_jobs),
         webhooks=Webhooks(
             backend.store,
@@ -72,16 +82,7 @@ def build_apis(found: Services) -> Apis:
             settings.webhooks.secret or "",
             now,
         ),
-        runs=RunsApi(
-            RunsParts(
-                store=backend.runs.store,
-                control=backend.runs.control,
-                results=backend.runs.results,
-                price_of=lambda kind: price_of(backend.settings, kind),
-                currency=backend.settings.runs.currency,
-                now_s=lambda: now().timestamp(),
-            )
-        ),
+        runs=RunsApi(runs),
     )
 
 

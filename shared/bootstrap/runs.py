@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.config import Settings
 from shared.jobs.failures import FailedJobs
+from shared.jobs.feedback_profile import FeedbackProfile
 from shared.jobs.kinds import Kind
 from shared.jobs.lines import Line
 from shared.jobs.pending import PendingTable
@@ -16,18 +17,28 @@ from shared.messaging.sender import MessageSender
 from shared.run_settings import Price
 from shared.runs.conductor import Conductor, ConductorParts
 from shared.runs.control import RunControl
+from shared.runs.mapping import ColumnMapping
 from shared.runs.part_jobs import PartJobs
 from shared.runs.parts import RUN_CONTAINER, PartStore
 from shared.runs.reach import Reach
-from shared.runs.results import RunResults
-from shared.runs.spooling import Spooler
+from shared.runs.reading import ReaderParts, UploadReader
+from shared.runs.results import RunResults, result_fields
+from shared.runs.spooling import RowCheck, Spooler
 from shared.runs.store import RunStore
+from shared.runs.uploads import Uploads
 from shared.storage.azure import BlobContainer
+from shared.storage.blob_file import BlobFiles
+from shared.storage.blob_references import BlobReferences
 from shared.storage.payloads import PayloadStore
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableServiceClient
     from azure.storage.blob.aio import BlobServiceClient
+
+_FIELDS = {
+    "reasoning": ["answer", "confidence", "steps", "evidence"],
+    "audio": ["text", "text_blob", "language", "duration_s", "files", "analysis"],
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,7 @@ class Runs:
     conductor: Conductor
     results: RunResults
     jobs: PartJobs
+    uploads: Uploads
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,7 @@ class RunNeeds:
     sender: MessageSender
     failed_jobs: FailedJobs
     lines: Mapping[str, Line]
+    kinds: Mapping[str, Kind]
     single: Mapping[str, Kind]
 
 
@@ -72,6 +85,15 @@ def runs_of(run_store: RunStore, needs: RunNeeds) -> Runs:
     control = RunControl(run_store, needs.sender, needs.settings.runs.turns_queue, _now)
     # Jobs of one call wait in their deployment's line; of those of several calls each step does.
     deployments = dict.fromkeys(needs.single, needs.settings.chat.openai.deployment or "")
+    blobs = BlobFiles(needs.blobs)
+    references = BlobReferences(needs.blobs.url, needs.settings.runs.containers, "SLUICE_RUN_CONTAINERS")
+
+    def check_of(kind: str, mapping: ColumnMapping) -> RowCheck:
+        return RowCheck(needs.kinds[kind], needs.lines[kind], mapping)
+
+    stepwise = needs.kinds.keys() - needs.single.keys()
+    reader = UploadReader(ReaderParts(run_store, files, blobs, references, check_of, stepwise, _now))
+    uploads = Uploads(blobs, references, control, check_of, _now)
     reach = Reach(jobs, needs.store, needs.pending, needs.publisher, needs.lines, deployments, _now)
     conductor = Conductor(
         ConductorParts(
@@ -82,18 +104,31 @@ def runs_of(run_store: RunStore, needs: RunNeeds) -> Runs:
             payloads=needs.payloads,
             reach=reach,
             failed_jobs=needs.failed_jobs,
+            reader=reader,
             window=needs.settings.runs.window,
             clock=_now,
         )
     )
     spooler = Spooler(run_store, files, _now, control.wake)
-    return Runs(run_store, files, control, spooler, conductor, RunResults(files, jobs, needs.payloads), jobs)
+    results = RunResults(files, jobs, needs.payloads)
+    return Runs(run_store, files, control, spooler, conductor, results, jobs, uploads)
 
 
 def price_of(settings: Settings, kind: str) -> Price | None:
     """What the tokens of a kind of job cost; None where that isn't set."""
     deployment = settings.reasoner if kind == "reasoning" else settings.chat
     return settings.runs.prices.get(deployment.openai.base_model or deployment.openai.deployment or "")
+
+
+def result_columns(settings: Settings, kind: str) -> list[str]:
+    """The fields of results that an export has as columns.
+
+    Raises:
+        ConfigurationError: the feedback profile is wrong.
+    """
+    if kind in _FIELDS:
+        return _FIELDS[kind]
+    return result_fields(FeedbackProfile.load(settings.feedback_profile).schema_checked)
 
 
 def _now() -> datetime:

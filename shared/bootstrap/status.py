@@ -9,6 +9,8 @@ from shared.bootstrap.app import Services
 from shared.bootstrap.backend import now
 from shared.bootstrap.kinds import base_model
 from shared.config import DeploymentSettings, Settings, webhook_queue
+from shared.http_api.run_overview import newest_runs
+from shared.http_api.runs import RunsParts
 from shared.http_api.status import Provider, Section, StatusApi, StatusParts, count_dead_letters
 from shared.jobs.quota_history import QuotaHistory
 from shared.logs.index import LogIndex
@@ -20,7 +22,7 @@ _SEEN_WITHIN = timedelta(days=1)
 _ARRIVES_WITHIN = timedelta(minutes=10)
 
 
-def build_status(found: Services, release: str | None) -> StatusApi:
+def build_status(found: Services, release: str | None, runs: RunsParts) -> StatusApi:
     """On these services."""
     backend, settings = found.backend, found.backend.settings
 
@@ -38,6 +40,7 @@ def build_status(found: Services, release: str | None) -> StatusApi:
             waiting={name: deployment.pump.waiting for name, deployment in found.deployments.items()},
             providers=_providers(settings),
             dead_letters=dead_letters,
+            runs=lambda: newest_runs(runs),
             logs=_logs(LogIndex(backend.tables), settings.logs.app) if settings.logs.on else None,
             release=release,
         )

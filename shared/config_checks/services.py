@@ -102,9 +102,9 @@ def _containers(given: Given) -> Iterator[Finding]:
             yield _critical(
                 given.name_of(name), f"the container {value} is for {_RESERVED[value]}.", "Give another container."
             )
-    for name in ("AUDIO_CONTAINERS", "REASONING_CONTAINERS"):
+    for name in ("AUDIO_CONTAINERS", "REASONING_CONTAINERS", "SLUICE_RUN_CONTAINERS"):
         for part in (given.value(name) or "").split(","):
-            if part.strip() in ("sluice-payloads", "claim-checks", logs or "sluice-logs"):
+            if part.strip() in ("sluice-payloads", "claim-checks", "sluice-runs", logs or "sluice-logs"):
                 yield _critical(
                     name, f"jobs could read {part.strip()}, which holds other jobs' data or logs.", "Leave it out."
                 )

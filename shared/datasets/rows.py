@@ -1,6 +1,6 @@
 """Rows of files that people bring: what every format becomes, whatever is wrong with some of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,32 @@ class BadRow:
     number: int
     line: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in a text file a row begins.
+
+    Attributes:
+        at: what io.TextIOWrapper.tell() says there. It is the byte, with the state of the decoder where that has one.
+        line: from 1.
+    """
+
+    at: int = 0
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedRows:
+    """Rows of a text file that is read in several goes.
+
+    Attributes:
+        rows: one at a time.
+        position: where the next one begins: reading from there gives those that are left.
+    """
+
+    rows: Iterator[InputRow | BadRow]
+    position: Callable[[], Position]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from markupsafe import Markup
 from shared.errors import ConflictError, SluiceError
 from shared.http_api.charts import Series, bars, number
 from shared.http_api.errors import CrossSiteError, ResourceNotFoundError
-from shared.http_api.html import join, page, table
+from shared.http_api.html import join, not_known, page, table
 from shared.http_api.jobs import Orchestrations
 from shared.http_api.messages import Call, Request, Response
+from shared.http_api.run_overview import runs_table
 from shared.jobs.failures import FailedJobs
 from shared.jobs.kinds import Kind
 from shared.jobs.store import JobStore
@@ -57,6 +58,7 @@ class Dashboard:
                 _said(request.query),
                 _kinds(facts["kinds"]),
                 _throughput(facts["kinds"]),
+                runs_table(facts["runs"], key),
                 _deployments(facts["deployments"]),
                 _failures(facts["failures"], action, token),
                 _dead_letters(facts["dead_letters"]),
@@ -124,13 +126,6 @@ def _said(query: Mapping[str, str]) -> Markup:
     return Markup('<div role="status">{}</div>').format(Markup('<p class="note">{}</p>').format(text) if text else "")
 
 
-def _error(facts: Any) -> Markup | None:
-    """Where a part of the facts couldn't be had."""
-    if isinstance(facts, Mapping) and "error" in facts:
-        return Markup('<p class="note"><strong class="fail">Not known:</strong> {}</p>').format(facts["error"])
-    return None
-
-
 def _kinds(kinds: Mapping[str, Any]) -> Markup:
     rows = []
     for kind, facts in kinds.items():
@@ -192,7 +187,7 @@ def _deployments(deployments: Mapping[str, Any]) -> Markup:
     parts = [Markup("<h2>Token budget</h2>")]
     for index, (name, facts) in enumerate(deployments.items()):
         parts.append(Markup("<h3>{}</h3>").format(name))
-        if (error := _error(facts)) is not None:
+        if (error := not_known(facts)) is not None:
             parts.append(error)
             continue
         limit = facts["limits"]["tpm"]
@@ -217,7 +212,7 @@ def _deployments(deployments: Mapping[str, Any]) -> Markup:
 
 def _failures(failures: Any, action: str, token: str) -> Markup:
     head = Markup('<h2 id="failures">Failures</h2>')
-    if (error := _error(failures)) is not None:
+    if (error := not_known(failures)) is not None:
         return join([head, error])
     button = Markup(
         '<form method="post" action="{}"><input type="hidden" name="kind" value="{}">'
@@ -241,7 +236,7 @@ def _failures(failures: Any, action: str, token: str) -> Markup:
 
 def _dead_letters(found: Any) -> Markup:
     head = Markup("<h2>Dead letters</h2>")
-    if (error := _error(found)) is not None:
+    if (error := not_known(found)) is not None:
         return join([head, error])
     rows = [
         [queue, kind, "not to be seen with this app's roles" if count is None else _count(count)]
@@ -262,7 +257,7 @@ def _logs(facts: Any) -> Markup:
     head = Markup("<h2>Log shipping</h2>")
     if facts is None:
         return join([head, Markup('<p class="soft">Logs are not shipped.</p>')])
-    if (error := _error(facts)) is not None:
+    if (error := not_known(facts)) is not None:
         return join([head, error])
     rows = [
         [one["instance"], number(one["arrived"]), number(one["missing"]), one["last_seen"] or "never"]

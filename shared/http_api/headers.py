@@ -16,7 +16,7 @@ SECURITY: Mapping[str, str] = {
 }
 """As the OWASP Secure Headers Project and its REST cheat sheet advise. A response may have others of these names."""
 
-_EXPOSED = "ETag, Location, RateLimit, RateLimit-Policy, Retry-After, X-Correlation-Id"
+_EXPOSED = "Content-Disposition, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Correlation-Id"
 _ALLOWED = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Correlation-Id, X-Functions-Key"
 _METHODS = "GET, POST, PUT, DELETE"
 _PREFLIGHT_S = 600

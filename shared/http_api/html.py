@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from markupsafe import Markup
 
@@ -38,6 +39,7 @@ svg text{fill:var(--soft);font-size:11px}.ok{fill:var(--bar)}.bad{fill:var(--bad
 .grid{stroke:var(--line)}.limit{stroke:var(--red);stroke-dasharray:4 3}
 button{font:inherit;padding:.25rem .75rem;border:1px solid var(--line);border-radius:6px;background:var(--panel);
 color:var(--ink);cursor:pointer;white-space:nowrap}
+progress{width:7rem;margin-right:.5rem;accent-color:var(--bar);vertical-align:middle}
 code,pre{font:13px/1.5 ui-monospace,monospace}pre{overflow-x:auto;background:var(--panel);padding:.75rem}
 details{border-top:1px solid var(--line);padding:.25rem 0}summary{cursor:pointer;padding:.25rem 0}
 .note{border:1px solid var(--line);border-left:4px solid var(--bar);border-radius:6px;padding:.5rem .75rem}
@@ -106,6 +108,13 @@ def table(
         '<div class="wide" role="region" aria-label="{caption}" tabindex="0"><table><caption>{caption}</caption>'
         "<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
     ).format(caption=caption, head=head, lines=join(lines))
+
+
+def not_known(facts: Any) -> Markup | None:
+    """What is said where a part of the facts couldn't be had; None where it could."""
+    if isinstance(facts, Mapping) and "error" in facts:
+        return Markup('<p class="note"><strong class="fail">Not known:</strong> {}</p>').format(facts["error"])
+    return None
 
 
 def _policy(script: str) -> str:

@@ -120,7 +120,8 @@ def _response(status: int, answer: str) -> dict[str, Any]:
     }
     if " " not in answer:
         media = models.MEDIA_TYPES.get(answer, JSON)
-        response["content"] = {media: {"schema": _answer_schema(answer)}}
+        others = {other: {"schema": {"type": "string"}} for other in models.TEXTS.get(answer, ())}
+        response["content"] = {media: {"schema": _answer_schema(answer)}, **others}
     return response
 
 

@@ -17,8 +17,10 @@ TYPES = "/api/docs#"
 _RETRY_S = 5
 
 _STATUS = {
+    "blob_changed": 409,
     "conflict": 409,
     "configuration": 503,
+    "dataset": 400,
     "forbidden": 403,
     "invalid_message": 400,
     "invalid_token": 401,
@@ -27,11 +29,15 @@ _STATUS = {
     "job_ended": 409,
     "job_running": 409,
     "not_configured": 409,
+    "other_file": 409,
     "oversized_request": 413,
+    "run_ended": 409,
+    "run_name": 400,
     "unauthenticated": 401,
     "unavailable": 503,
     "unknown_deployment": 404,
     "unknown_queue": 400,
+    "unknown_run": 404,
 }
 """Of errors that don't bring a status."""
 

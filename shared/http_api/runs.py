@@ -1,7 +1,7 @@
 """Runs over HTTP: what they are, what is done with them, what came of their rows."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.http_api.errors import ResourceNotFoundError, StateConflictError
@@ -9,14 +9,19 @@ from shared.http_api.jobs import next_url
 from shared.http_api.messages import Call, Response
 from shared.http_api.query import Query
 from shared.http_api.responses import APIResponse
+from shared.http_api.run_exports import Place, RunExport
+from shared.http_api.run_starts import start_run
 from shared.run_settings import Price
 from shared.runs.control import RunControl, RunEndedError
-from shared.runs.results import RowResult, RunResults
+from shared.runs.results import RunResults
 from shared.runs.store import Run, RunStore, UnknownRunError
-from shared.runs.view import run_facts
+from shared.runs.uploads import Uploads
+from shared.runs.view import run_facts, whole_row
 
 ACTIONS = ("pause", "resume", "cancel", "retry-failed")
+_RETRY_S = 5
 _PAGE_NAMES = ("limit", "cursor")
+_RESULT_NAMES = ("cursor", "format", "ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +31,22 @@ class RunsParts:
     Attributes:
         price_of: by kind of job; None where no price is known.
         now_s: seconds since 1970.
+        fields: of results, by kind of job: the columns of an export.
     """
 
     store: RunStore
     control: RunControl
     results: RunResults
+    uploads: Uploads
     price_of: Callable[[str], Price | None]
     currency: str
     now_s: Callable[[], float]
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def cost(self, run: Run) -> float | None:
+        """Of a run's tokens so far; None where no price is known."""
+        price, tally = self.price_of(run.spool.kind), run.head.tally
+        return None if price is None else price.of(tally.input_tokens, tally.output_tokens)
 
 
 class RunsApi:
@@ -41,6 +54,7 @@ class RunsApi:
 
     def __init__(self, parts: RunsParts) -> None:
         self._parts = parts
+        self._export = RunExport(parts.results, parts.fields)
 
     async def page(self, call: Call) -> Response:
         """A page of runs, by name."""
@@ -66,6 +80,13 @@ class RunsApi:
         Query(call.request.query, ())
         return APIResponse.success(self._view(await self._run(call, call.request.params["id"])))
 
+    async def start(self, call: Call) -> Response:
+        """Start a run of an uploaded file, or find that it was started."""
+        run = await start_run(call, self._parts.store, self._parts.uploads)
+        headers = {"Location": f"/api/runs/{run.name}", "Retry-After": str(_RETRY_S)}
+        response = APIResponse.success(self._view(run), status=202, headers=headers)
+        return replace(response, about=f"run={run.name}")
+
     async def act(self, call: Call) -> Response:
         """Wish something of a run; its next turn carries it out."""
         Query(call.request.query, ())
@@ -80,14 +101,21 @@ class RunsApi:
         return APIResponse.success(self._view(run), status=202)
 
     async def results(self, call: Call) -> Response:
-        """Rows of a run with what became of them, a part at a time."""
-        query = Query(call.request.query, ("cursor",))
-        part = query.number("cursor", 0, 0, 999_999)
+        """Rows of a run with what became of them: a part at a time, or some thousands as a piece of a file."""
+        query = Query(call.request.query, _RESULT_NAMES)
+        form, ended = query.choice("format", ("json", "csv", "jsonl")) or "json", query.flag("ended")
+        place = Place.read(query.text("cursor"))
         run = await self._run(call, call.request.params["id"])
-        rows = await self._parts.results.part(run, part) if part < run.spool.parts else []
-        after = str(part + 1) if part + 1 < run.spool.parts else None
-        url = next_url(call, f"/api/runs/{run.name}/results", ("cursor",), after)
-        return APIResponse.paginated([whole_row(row) for row in rows], name="rows", after=after, next_url=url)
+        path = f"/api/runs/{run.name}/results"
+        if form != "json":
+            piece = await self._export.piece(run, form, place, ended=ended)
+            return piece.response(run.name, next_url(call, path, _RESULT_NAMES, piece.after))
+        rows = await self._parts.results.part(run, place.part) if place.part < run.spool.parts else []
+        shown = [whole_row(row) for row in rows if row.final or not ended]
+        after = str(place.part + 1) if place.part + 1 < run.spool.parts else None
+        return APIResponse.paginated(
+            shown, name="rows", after=after, next_url=next_url(call, path, _RESULT_NAMES, after)
+        )
 
     async def _run(self, call: Call, name: str) -> Run:
         try:
@@ -99,23 +127,11 @@ class RunsApi:
         return run
 
     def _view(self, run: Run) -> dict[str, Any]:
-        price, tally = self._parts.price_of(run.spool.kind), run.head.tally
-        cost = None if price is None else price.of(tally.input_tokens, tally.output_tokens)
-        links = {"self": f"/api/runs/{run.name}", "results": f"/api/runs/{run.name}/results"}
-        return {**run_facts(run, self._parts.now_s(), cost, self._parts.currency), "links": links}
-
-
-def whole_row(found: RowResult) -> dict[str, Any]:
-    """A row as it came, and the outcome as it is stored."""
-    code, reason = found.error
-    facts = {
-        "row": found.row.number,
-        "line": found.row.line,
-        "input": dict(found.row.values),
-        "status": found.status,
-        "job_id": found.job_id,
-        "result": dict(found.result) or None,
-        "error": {"code": code, "message": reason} if code else None,
-        "usage": found.outcome.get("usage"),
-    }
-    return {name: value for name, value in facts.items() if value is not None}
+        results = f"/api/runs/{run.name}/results"
+        links = {
+            "self": f"/api/runs/{run.name}",
+            "results": results,
+            "csv": f"{results}?format=csv",
+            "jsonl": f"{results}?format=jsonl",
+        }
+        return {**run_facts(run, self._parts.now_s(), self._parts.cost(run), self._parts.currency), "links": links}

@@ -57,6 +57,7 @@ class StatusParts:
     Attributes:
         waiting: by deployment: calls that wait, by app.
         dead_letters: how many there are, by kind and queue.
+        runs: those that are listed.
         logs: of log shipping; None where no logs are shipped.
     """
 
@@ -68,6 +69,7 @@ class StatusParts:
     waiting: Mapping[str, Callable[[], Awaitable[Mapping[str, int]]]]
     providers: Sequence[Provider]
     dead_letters: Section
+    runs: Section
     logs: Section | None = None
     release: str | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -110,6 +112,7 @@ class StatusApi:
             *deployments,
             self._part(self._failures),
             self._part(parts.dead_letters),
+            self._part(parts.runs),
             *([self._part(parts.logs)] if parts.logs else []),
         )
         of_kinds, rest = found[: len(kinds)], found[len(kinds) :]
@@ -121,9 +124,10 @@ class StatusApi:
             "at": parts.now().isoformat(),
             "kinds": dict(zip(parts.kinds, of_kinds, strict=True)),
             "deployments": {one.deployment: facts for one, facts in zip(parts.providers, of_deployments, strict=True)},
+            "runs": others[2],
             "failures": others[0],
             "dead_letters": others[1],
-            "logs": others[2] if parts.logs else None,
+            "logs": others[3] if parts.logs else None,
             "providers": [
                 {"deployment": one.deployment, "for": list(one.roles), "endpoint": one.endpoint, "model": one.model}
                 for one in parts.providers

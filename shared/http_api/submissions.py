@@ -71,11 +71,11 @@ def submissions_in(call: Call, kind: str, targets: AllowedTargets) -> tuple[list
         InvalidMessageError, ParameterError, BatchError, ForbiddenError
     """
     query = Query(call.request.query, PARAMETERS)
-    key = _idempotency_key(call.request.headers)
+    key = idempotency_key(call.request.headers)
     default = Envelope(
         job_id="",
         correlation_id=call.trail.correlation_id,
-        app_id=_app(call, query.text("app")),
+        app_id=app_of(call, query.text("app")),
         priority=Priority(query.choice("priority", Priority) or Priority.NORMAL),
         run_id=query.text("run"),
         traceparent=call.trail.traceparent,
@@ -128,7 +128,7 @@ def _item(call: Call, kind: str, key: str | None, default: Envelope, targets: Al
     envelope = replace(
         default,
         job_id=item.id or (_derived(call, kind, key) if key else uuid.uuid4().hex),
-        app_id=_app(call, item.app_id or default.app_id),
+        app_id=app_of(call, item.app_id or default.app_id),
         priority=item.priority if "priority" in item.model_fields_set else default.priority,
         run_id=item.run_id or default.run_id,
         correlation_id=item.correlation_id or default.correlation_id,
@@ -150,13 +150,17 @@ def _read_list(body: bytes) -> list[Any]:
     return found
 
 
-def _app(call: Call, app_id: str | None) -> str | None:
-    """The app that a job is counted for: that of the caller, where they have only one."""
+def app_of(call: Call, app_id: str | None, field: str = "app_id") -> str | None:
+    """The app that a job is counted for: that of the caller, where they have only one.
+
+    Raises:
+        ForbiddenError: it is another's.
+    """
     apps = call.who.apps
     if app_id is None and apps is not None and len(apps) == 1:
         return next(iter(apps))
     if not call.who.sees(app_id):
-        raise ForbiddenError("You may submit jobs for your own apps only; name one of them.", field="app_id")
+        raise ForbiddenError("You may submit jobs for your own apps only; name one of them.", field=field)
     return app_id
 
 
@@ -164,8 +168,12 @@ def _webhook(url: str | None, targets: AllowedTargets) -> str | None:
     return None if url is None else targets.check(url)
 
 
-def _idempotency_key(headers: Mapping[str, str]) -> str | None:
-    """As draft-ietf-httpapi-idempotency-key-header has it; the quotes may be left out."""
+def idempotency_key(headers: Mapping[str, str]) -> str | None:
+    """As draft-ietf-httpapi-idempotency-key-header has it; the quotes may be left out.
+
+    Raises:
+        InvalidMessageError
+    """
     given = headers.get("idempotency-key")
     if given is None:
         return None

@@ -24,6 +24,7 @@ from shared.messages import Envelope, Priority, to_json
 from shared.runs.part_jobs import PartJobs, each
 from shared.runs.parts import PartStore
 from shared.runs.reach import Reach
+from shared.runs.reading import UploadReader
 from shared.runs.rows import Head, RunState
 from shared.runs.store import Run, RunStore
 from shared.runs.tally import Tally
@@ -60,6 +61,7 @@ class ConductorParts:
     payloads: PayloadStore
     reach: Reach
     failed_jobs: FailedJobs
+    reader: UploadReader
     window: int
     clock: Callable[[], datetime]
 
@@ -110,6 +112,7 @@ class Conductor:
         head = await self._obey(run, head)
         head = await self._retry(run, head)
         head, closed = await self._count(run, head)
+        run, head = await self._read(run, head)
         fed = 0
         if head.state is RunState.RUNNING and run.wish.state is RunState.RUNNING:
             head, fed = await self._feed(run, head)
@@ -121,6 +124,15 @@ class Conductor:
         head = await self._parts.runs.save_head(name, head, closed=closed)
         log_event(logger, "run_turn", run=name, state=str(head.state), fed=fed, under_way=head.tally.open)
         return Turned(head.turn, pause_s, waits=bool(head.tally.states.get(JobState.PENDING)))
+
+    async def _read(self, run: Run, head: Head) -> tuple[Run, Head]:
+        """Read on in a file that nobody else reads. A run that had ended without the whole of it may have it again."""
+        states = (RunState.RUNNING, RunState.ENDED)
+        if not run.spool.reading or run.wish.state is not RunState.RUNNING or head.state not in states:
+            return run, head
+        if head.state is RunState.ENDED:
+            head = replace(head, state=RunState.RUNNING, ended_at=None, history=())
+        return replace(run, spool=await self._parts.reader.read(run.name, run.spool)), head
 
     async def _obey(self, run: Run, head: Head) -> Head:
         """Reach the jobs that a changed wish concerns. Until it has, the head says what was before."""
@@ -252,7 +264,8 @@ class Conductor:
         if run.wish.state is RunState.CANCELLED:
             return replace(head, state=RunState.CANCELLED, ended_at=self._parts.clock())
         retrying = run.wish.retries > head.retried
-        if run.spool.sealed and head.fed == run.spool.parts and not retrying and head.state is RunState.RUNNING:
+        whole = run.spool.sealed or run.spool.error is not None
+        if whole and head.fed == run.spool.parts and not retrying and head.state is RunState.RUNNING:
             return replace(head, state=RunState.ENDED, ended_at=self._parts.clock())
         return head
 
@@ -264,10 +277,10 @@ def _envelope(run: Run, job_id: str) -> Envelope:
 def _pause_s(run: Run, head: Head, fed: int, now: datetime) -> float | None:
     """When the next turn is due; None where somebody else has to come first."""
     if head.open and (head.state is not RunState.PAUSED or _moves(head)):
-        return FEEDING_S if fed or head.fed < run.spool.parts else WAITING_S
+        return FEEDING_S if fed or head.fed < run.spool.parts or run.spool.reading else WAITING_S
     if head.state is not RunState.RUNNING:
         return None
-    if fed or head.fed < run.spool.parts or run.wish.retries > head.retried:
+    if fed or head.fed < run.spool.parts or run.wish.retries > head.retried or run.spool.reading:
         return FEEDING_S
     return WAITING_S if now - run.spool.updated_at < _SPOOL_IDLE else None
 

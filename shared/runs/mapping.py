@@ -118,7 +118,7 @@ def map_columns(
             guessed.append(name)
     if form.needed not in found and form.needed not in constants:
         raise DatasetError(
-            f"Which column is the {form.needed}? Say it with --map {form.needed}=COLUMN. "
+            f"Which column is the {form.needed}? Say it with --map {form.needed}=COLUMN, or map over HTTP. "
             f"The file has: {_listed(columns)}."
         )
     return ColumnMapping(found, dict(constants)), guessed

@@ -32,6 +32,8 @@ def progress_of(run: Run, now_s: float) -> RunProgress:
     """
     head, tally = run.head, run.head.tally
     waiting = max(0, run.spool.jobs - tally.jobs)
+    if head.state is RunState.ENDED and run.spool.error is not None:
+        return RunProgress(RunState.FAILED, waiting, None, None)
     if head.state is not RunState.RUNNING or len(head.history) < 2:
         return RunProgress(head.state, waiting, None, None)
     (first_s, before), (last_s, ended) = head.history[0], head.history[-1]

@@ -25,12 +25,39 @@ HEAD, SPOOL, WISH = "head", "spool", "wish"
 
 
 class RunState(StrEnum):
-    """running <-> paused; -> ended | cancelled. A run that has ended runs again where its failures are tried again."""
+    """running <-> paused; -> ended | cancelled. A run that has ended runs again where its failures are tried again.
+
+    One that has ended without the whole of its file is shown as failed; that is never stored.
+    """
 
     RUNNING = "running"
     PAUSED = "paused"
     CANCELLED = "cancelled"
     ENDED = "ended"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that the app reads itself, and how far it has.
+
+    Attributes:
+        container, blob, etag, size: what is read, and no other version of it.
+        format, encoding, delimiter: see TextForm (shared/datasets/text_files.py).
+        at, line: where the row begins that is in no part yet (Position).
+        error: why no more can be read of it.
+    """
+
+    container: str
+    blob: str
+    etag: str
+    size: int
+    format: str
+    encoding: str
+    delimiter: str | None = None
+    at: int = 0
+    line: int = 1
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +74,7 @@ class Spool:
         read: rows that these parts hold; of them `rejected` are no jobs.
         sealed: whether that is all.
         charged_tokens: what the quota is charged for all jobs, as estimated.
+        upload: where the app reads the file itself.
     """
 
     kind: str
@@ -64,7 +92,18 @@ class Spool:
     rejected: int = 0
     sealed: bool = False
     charged_tokens: int = 0
+    upload: Upload | None = None
     etag: str | None = None
+
+    @property
+    def error(self) -> str | None:
+        """Why the file can't be read to its end."""
+        return None if self.upload is None else self.upload.error
+
+    @property
+    def reading(self) -> bool:
+        """Whether the app itself is to read on."""
+        return self.upload is not None and not self.sealed and self.upload.error is None
 
     @property
     def jobs(self) -> int:
@@ -126,13 +165,15 @@ class Head:
 def to_row(run: str, key: str, value: "Spool | Wish | Head") -> dict[str, Any]:
     """As a table entity. What isn't a plain value becomes JSON in one column; a string holds 32K characters."""
     row: dict[str, Any] = {"PartitionKey": f"run~{run}", "RowKey": key}
-    texts = {}
+    texts: dict[str, Any] = {}
     for column in fields(value):
         found = getattr(value, column.name)
         if column.name == "etag" or found is None:
             continue
         if column.name == "open":
             texts["open"] = [[part, tally.as_json()] for part, tally in found.items()]
+        elif isinstance(found, Upload):
+            texts["upload"] = asdict(found)
         elif isinstance(found, Tally):
             texts[column.name] = found.as_json()
         elif isinstance(found, StrEnum):
@@ -155,7 +196,13 @@ def from_row[T: (Spool, Wish, Head)](form: type[T], row: Mapping[str, Any], etag
         found["open"] = {part: Tally.from_json(counts) for part, counts in found.get("open", [])}
         found["done"] = Tally.from_json(found["done"])
         found["history"] = [(at_s, ended) for at_s, ended in found.get("history", [])]
+    if "upload" in found:
+        found["upload"] = _upload(found["upload"])
     return form(**{**found, "etag": etag})
+
+
+def _upload(values: Mapping[str, Any]) -> Upload:
+    return Upload(**{column.name: values[column.name] for column in fields(Upload) if column.name in values})
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,12 +122,12 @@ class Spooler:
                 row = found if place is None or found.body is None else await place(spool.parts, found)
                 part.append(row)
                 lines.append(row.encode())
-                _add(columns, row.values)
+                add_columns(columns, row.values)
             read += len(checked)
             ended = not checked or (limit is not None and read >= limit)
             if part and (ended or len(part) >= size or sum(map(len, lines)) >= MAX_PART_CHARS):
                 await self._files.write(run, spool.parts, lines)
-                spool = await self._runs.save(run, _further(spool, part, tuple(columns), self._clock()))
+                spool = await self._runs.save(run, further(spool, part, tuple(columns), self._clock()))
                 if not woken:
                     await self._wake(run)
                     woken = True  # it looks for more by itself
@@ -164,7 +164,8 @@ def _next_known(
     return (rejected, count) if count else None
 
 
-def _further(spool: Spool, part: list[PartRow], columns: tuple[str, ...], now: datetime) -> Spool:
+def further(spool: Spool, part: list[PartRow], columns: tuple[str, ...], now: datetime) -> Spool:
+    """With one more part that is stored."""
     return replace(
         spool,
         parts=spool.parts + 1,
@@ -176,7 +177,7 @@ def _further(spool: Spool, part: list[PartRow], columns: tuple[str, ...], now: d
     )
 
 
-def _add(columns: dict[str, None], values: Mapping[str, Any]) -> None:
+def add_columns(columns: dict[str, None], values: Mapping[str, Any]) -> None:
     """Later rows of JSON Lines may have other fields; only so many are kept as columns of their own."""
     for name in values:
         if name not in columns and sum(map(len, columns)) + len(name) < MAX_COLUMNS_CHARS:

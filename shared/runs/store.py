@@ -1,8 +1,9 @@
 """Where runs are kept: the table `sluiceruns`."""
 
 import asyncio
+import heapq
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,17 @@ class RunStore:
             rows = self._table.query_entities(query, parameters=values)
             async for row in rows:
                 yield row["RowKey"]
+
+    async def newest(self, most: int) -> Sequence[str]:
+        """So many runs: those that have work first, then the others; among each those whose entry changed last.
+
+        The list has no order but that of names, so it is read whole: a row for each run that isn't deleted yet.
+        """
+        found = []
+        async with storage_errors("Listing runs"):
+            async for row in self._table.query_entities("PartitionKey eq @pk", parameters={"pk": _LIST}):
+                found.append((row["active"], row.metadata["timestamp"], row["RowKey"]))
+        return [name for _, _, name in heapq.nlargest(most, found)]
 
     async def list(self, run: str, *, active: bool) -> None:
         """Enter a run into the list, or say whether it has work."""

@@ -4,6 +4,7 @@
  * Steps are done in their order on one page; the answer is one JSON list with what each found:
  *   {"do": "open", "url"}                   {"status", "title", "errors"} - errors: what the console said
  *   {"do": "text", "of": SELECTOR}          the texts of all elements
+ *   {"do": "attributes", "of": SELECTOR, "names"}   these attributes of all elements: [{NAME: VALUE}]
  *   {"do": "click", "on": SELECTOR}         waits for the page that follows: its address
  *   {"do": "press", "keys": [...]}          the element that has the focus after each key
  *   {"do": "axe"}                           violations, worst first: [{"id", "impact", "nodes"}]
@@ -47,6 +48,11 @@ const done = {
     return { status: response.status(), title: await page.title(), errors };
   },
   text: ({ of }) => page.locator(of).allInnerTexts(),
+  attributes: ({ of, names }) =>
+    page.locator(of).evaluateAll(
+      (found, all) => found.map((one) => Object.fromEntries(all.map((name) => [name, one.getAttribute(name)]))),
+      names,
+    ),
   async click({ on }) {
     await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.locator(on).first().click()]);
     return page.url();

@@ -1,11 +1,12 @@
 """Takes the screenshots of the docs: `python -m tests.browser.screenshots FOLDER`."""
 
 import sys
+import time
 from pathlib import Path
 
 from local.stack import Stack
 from tests.browser.driver import look
-from tests.browser.scene import scene
+from tests.browser.scene import app, begin_run, scene
 
 _VIEWS = {
     "dashboard.png": {"width": 1100, "height": 900},
@@ -15,8 +16,11 @@ _VIEWS = {
 
 
 def take(running: Stack, folder: Path) -> list[Path]:
-    """Returns the files."""
+    """While a run is under way. Returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
+    begin_run(running, "july", 500)
+    while app(running, "runs/july")["ended"] < 100:
+        time.sleep(0.5)
     url = f"{running.settings['SLUICE_URL']}/api/dashboard"
     steps: list[dict[str, object]] = []
     for name, view in _VIEWS.items():

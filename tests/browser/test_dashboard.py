@@ -1,5 +1,8 @@
 """The status page in headless Chromium, on a system with failures: what it shows, does, and is fit for."""
 
+import csv
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,7 +10,7 @@ import pytest
 
 from local.stack import Stack
 from tests.browser.driver import look
-from tests.browser.scene import app, heal, scene, until
+from tests.browser.scene import RUN_ROWS, app, heal, scene, until
 
 pytestmark = [pytest.mark.accept, pytest.mark.timeout(900)]
 GOOD, FAILED = 120, 4
@@ -46,6 +49,31 @@ def test_it_shows_the_figures(running: Stack) -> None:
     assert len(failed) == FAILED
     assert all("content_filtered" in row for row in failed)
     assert requests == [address(running)], "it loads nothing else"
+
+
+def test_a_run_is_shown_with_its_bar_and_its_table_is_a_click_away(running: Stack) -> None:
+    deadline = time.monotonic() + 60
+    while app(running, "runs/june")["state"] != "ended":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    runs = '[aria-label^="Runs"] tbody'
+    _, rows, bars, link = look(
+        [
+            {"do": "open", "url": address(running)},
+            {"do": "text", "of": f"{runs} tr"},
+            {"do": "attributes", "of": f"{runs} progress", "names": ["value", "max", "aria-label"]},
+            {"do": "attributes", "of": f"{runs} a", "names": ["href"]},
+        ]
+    )
+    (june,) = [row.split("\t") for row in rows]
+    assert june[:3] == ["june", "feedback", "ended"]
+    assert june[4:7] == [str(RUN_ROWS + 2), str(RUN_ROWS), "0"]
+    assert june[8].endswith("USD")
+    assert bars == [{"value": "100.0", "max": "100", "aria-label": "Progress of june"}]
+    with urllib.request.urlopen(running.settings["SLUICE_URL"] + link[0]["href"], timeout=30) as answer:  # noqa: S310 - loopback
+        assert "june.csv" in answer.headers["Content-Disposition"]
+        table = list(csv.DictReader(answer.read().decode("utf-8-sig").splitlines()))
+    assert [row["result_status"] for row in table] == ["succeeded"] * RUN_ROWS + ["rejected"] * 2
 
 
 def test_nothing_serious_is_wrong_for_anybody(running: Stack, record_property: Callable[[str, object], None]) -> None:

@@ -18,6 +18,7 @@ from tests.support.stack import stack
 POSTS = [
     *(("POST", f"/api/jobs/{kind}") for kind in ("feedback", "reasoning", "audio")),
     ("POST", "/api/jobs/none/retry"),
+    ("POST", "/api/runs"),
     ("POST", "/api/errors/replay"),
     ("POST", "/api/tokens/fuzzed/lock"),
     ("PUT", "/api/tokens/fuzzed/limits"),

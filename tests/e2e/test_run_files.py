@@ -12,6 +12,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 from shared.http_api.models import Run, RunPage, RunRows
 from tests.e2e.conftest import System
@@ -118,8 +119,31 @@ def test_runs_over_http(system: System, unique: str) -> None:
     assert _ask(system, f"runs/{unique}/explode", method="POST")[0] == 404
 
 
-def _ask(system: System, path: str, method: str = "GET") -> tuple[int, Any]:
-    request = urllib.request.Request(f"{system.env['SLUICE_URL']}/api/{path}", method=method)  # noqa: S310 - loopback
+def test_an_uploaded_file_is_a_run_over_http(system: System, unique: str) -> None:
+    sluice = RunCommand(system.stack.data.parent)
+    comments(sluice.folder / f"{unique}.csv", 30)
+    with BlobServiceClient.from_connection_string(system.env["AzureWebJobsStorage"]) as storage:
+        blob = storage.get_blob_client("runs-in", f"{unique}.csv")  # the stack has made the container
+        blob.upload_blob((sluice.folder / f"{unique}.csv").read_bytes() + b"ragged\n")
+    asked = {"kind": "feedback", "blob": f"runs-in/{unique}.csv", "name": unique, "app": "shop"}
+    code, run = _ask(system, "runs", "POST", asked)
+    assert code == 202, run
+    assert Run.model_validate(run).mapping == {"text": "Comment", "feedback_id": "id", "rating": "Stars"}
+    assert _ask(system, "runs", "POST", asked)[0] == 202
+    ended = sluice.until(unique, ("ended",), 60)
+    assert (ended["rows"], ended["rejected"], ended["states"]) == (31, 1, {"succeeded": 30})
+    sluice("results", "export", unique, "--to", f"{unique}-results.csv")
+    rows = exported(sluice.folder / f"{unique}-results.csv")
+    assert [row["id"] for row in rows[:30]] == [f"c{n}" for n in range(30)]
+    assert rows[30]["result_reason"] == "1 cell where the header has 4"
+    code, problem = _ask(system, "runs", "POST", {**asked, "blob": "claim-checks/a.csv"})
+    assert (code, problem["field"]) == (400, "blob")
+
+
+def _ask(system: System, path: str, method: str = "GET", body: Any = None) -> tuple[int, Any]:
+    data = None if body is None else json.dumps(body).encode()
+    url, headers = f"{system.env['SLUICE_URL']}/api/{path}", {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - loopback
     try:
         with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - loopback
             return response.status, json.load(response)

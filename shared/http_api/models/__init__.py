@@ -11,6 +11,7 @@ from shared.http_api.models.jobs import Replayed as Replayed
 from shared.http_api.models.runs import Run as Run
 from shared.http_api.models.runs import RunPage as RunPage
 from shared.http_api.models.runs import RunRows as RunRows
+from shared.http_api.models.runs import RunSummary as RunSummary
 from shared.http_api.models.status import Health as Health
 from shared.http_api.models.status import Live as Live
 from shared.http_api.models.status import ReplayForm as ReplayForm
@@ -24,6 +25,7 @@ from shared.http_api.models.tokens import ReleaseRequest as ReleaseRequest
 from shared.http_api.models.tokens import ReportAnswer as ReportAnswer
 from shared.http_api.models.tokens import ReportRequest as ReportRequest
 from shared.http_api.models.tokens import TokenStatus as TokenStatus
+from shared.http_api.run_starts import RunStart as RunStart
 from shared.http_api.submissions import BatchItem as BatchItem
 from shared.messages import Outcome as Outcome
 
@@ -34,3 +36,5 @@ MEDIA_TYPES = {
     "Live": "application/health+json",
     "Health": "application/health+json",
 }
+TEXTS = {"RunRows": ("text/csv", "application/x-ndjson")}
+"""The forms of text that an answer may have instead."""

@@ -8,12 +8,14 @@ from pydantic import Field
 from shared.http_api.models.base import Answer
 from shared.messages import Failure, Priority, TokenUsage
 
-type RunStates = Literal["running", "paused", "cancelled", "ended"]
+type RunStates = Literal["running", "paused", "cancelled", "ended", "failed"]
 
 
 class RunLinks(Answer):
     self: str
     results: str
+    csv: str
+    jsonl: str
 
 
 class Run(Answer):
@@ -24,6 +26,8 @@ class Run(Answer):
     state: RunStates
     wish: RunStates = Field(description="What it is to be; it takes a moment.")
     source: str
+    mapping: dict[str, str] = Field(description="Field to column.")
+    error: str | None = Field(description="Why the file couldn't be read to its end: the state is failed then.")
     app_id: str | None
     priority: Priority
     created_at: datetime
@@ -44,6 +48,25 @@ class Run(Answer):
     cost: float | None
     currency: str
     links: RunLinks
+
+
+class RunSummary(Answer):
+    """A run in the status."""
+
+    run: str
+    kind: str
+    state: RunStates
+    wish: RunStates
+    app_id: str | None
+    rows: int
+    rejected: int
+    jobs: int
+    done: int = Field(description="Jobs that have ended, in whatever way.")
+    failed: int
+    percent: float | None = Field(description="Of the jobs, rounded down; null until the file has been read.")
+    ends_at: datetime | None = Field(description="When it will have ended, at the speed of the last minutes.")
+    cost: float | None
+    currency: str
 
 
 class RunPage(Answer):

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from shared.http_api.models.base import Answer
 from shared.http_api.models.jobs import FailedJob
+from shared.http_api.models.runs import RunSummary
 
 
 class Live(Answer):
@@ -132,6 +133,7 @@ class Status(Answer):
     at: datetime
     kinds: dict[str, KindStatus | NotKnown]
     deployments: dict[str, DeploymentStatus | NotKnown]
+    runs: list[RunSummary] | NotKnown = Field(description="Those with work first, then those heard of last.")
     failures: list[FailedJob] | NotKnown
     dead_letters: dict[str, dict[str, int | None]] | NotKnown
     logs: LogStatus | NotKnown | None

@@ -223,3 +223,17 @@ async def test_counts_are_right_whenever_the_process_is_killed(world: World, see
     assert len(records) == run.head.tally.jobs == 117
     rows = [row.row.number async for row in world.system.runs.results.rows(run)]
     assert rows == list(range(1, 131))
+
+
+async def test_runs_with_work_are_listed_first_then_those_heard_of_last(world: World) -> None:
+    store = world.system.runs.store
+    names = [f"{world.name}-{letter}" for letter in "abcd"]
+    for name in names:
+        await store.list(name, active=True)
+    for name in (names[0], names[2]):
+        await store.list(name, active=False)
+    listed = await store.newest(1_000)
+    assert [name for name in listed if name in names] == [names[3], names[1], names[2], names[0]]
+    assert len(await store.newest(2)) == 2
+    for name in names:
+        await store.remove(name)

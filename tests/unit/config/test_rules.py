@@ -200,6 +200,7 @@ def test_two_names_that_disagree() -> None:
         ({"AUDIO_ALLOWED_HOSTS": "https://files.example.com/a"}, "AUDIO_ALLOWED_HOSTS", "files.example.com."),
         ({"AUDIO_CONTAINERS": "recordings"}, "AUDIO_CONTAINERS", "Add audio-in"),
         ({"REASONING_CONTAINERS": "reasoning-in,sluice-payloads"}, "REASONING_CONTAINERS", "Leave it out"),
+        ({"SLUICE_RUN_CONTAINERS": "runs-in,sluice-runs"}, "SLUICE_RUN_CONTAINERS", "Leave it out"),
         ({"SLUICE_LOGS_CONTAINER": "My_Logs"}, "SLUICE_LOGS_CONTAINER", "Such as my-logs."),
         ({"SLUICE_LOGS_CONTAINER": "audio-in"}, "AUDIO_IN_CONTAINER", "different containers"),
         ({"FEEDBACK_IN_QUEUE": "feedback in"}, "FEEDBACK_IN_QUEUE", "use the default"),

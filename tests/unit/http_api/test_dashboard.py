@@ -79,6 +79,7 @@ class World(ApiWorld):
             "instances": [{"instance": EVIL, "arrived": 7, "missing": 1, "last_seen": None}],
         }
         self.dead: Any = {"quick": {"quick-in": 0, "quick-run": 2, "quick-out": None}}
+        self.runs: Any = []
         self.reads = 0
         kinds: Any = self.kinds
         parts: Any = {"job_list": self.lists, "history": self.history}
@@ -94,6 +95,7 @@ class World(ApiWorld):
                 waiting={"gpt": waiting},
                 providers=[Provider("gpt", ("quick",), "x.openai.azure.com", "gpt-4o")],
                 dead_letters=self._dead,
+                runs=self._runs,
                 logs=self._logs,
                 release="1a2b",
                 now=lambda: self.now,
@@ -108,6 +110,11 @@ class World(ApiWorld):
         if isinstance(self.dead, Exception):
             raise self.dead
         return self.dead
+
+    async def _runs(self) -> Any:
+        if isinstance(self.runs, Exception):
+            raise self.runs
+        return self.runs
 
     async def _logs(self) -> Any:
         return self.logs
@@ -236,6 +243,47 @@ async def test_the_page_shows_the_facts_and_loads_nothing(world: World) -> None:
     assert len(ids) == len(set(ids))
 
 
+RUN = {
+    "run": "june",
+    "kind": "feedback",
+    "state": "running",
+    "wish": "paused",
+    "app_id": "shop",
+    "rows": 200_000,
+    "rejected": 10,
+    "jobs": 199_990,
+    "done": 91_995,
+    "failed": 12,
+    "percent": 45.9,
+    "ends_at": "2026-01-01T12:34:56+00:00",
+    "cost": 12.346,
+    "currency": "EUR",
+}
+
+
+async def test_runs_and_how_far_they_are(world: World) -> None:
+    small = {**RUN, "run": "may", "state": "ended", "wish": "running", "rows": 5, "percent": 100.0, "cost": None}
+    world.runs = [RUN, small, {**RUN, "run": "july", "percent": None, "ends_at": None}]
+    Status.model_validate(content(await world.facts()))
+    text = (await world.page(query={"code": "k/ey"})).body.decode()
+    found = Page(text)
+    bars = {one["aria-label"]: (one["value"], one["max"]) for one in found.named("progress")}
+    assert bars == {"Progress of june": ("45.9", "100"), "Progress of may": ("100.0", "100")}
+    for wanted in ("running, to be paused", ">ended<", "45.9 %", "200,000", "91,995", "2026-01-01 12:34", "12.35 EUR"):
+        assert wanted in text, wanted
+    assert "the file is being read" in text
+    links = [one["href"] for one in found.named("a") if one["href"] != "#main"]
+    assert links[0] == "/api/runs/june/results?format=csv&code=k%2Fey", "it works with the key of the page"
+    assert "CSV, the first 5,000 rows or so" in found.texts
+    assert "CSV" in found.texts
+
+
+async def test_runs_that_cannot_be_had(world: World) -> None:
+    world.runs = StorageError("The runs are away.")
+    Status.model_validate(content(await world.facts()))
+    assert "The runs are away." in (await world.page()).body.decode()
+
+
 async def test_the_policy_allows_the_pages_own_style_and_script_alone(world: World) -> None:
     response = await world.page()
     text, policy = response.body.decode(), response.headers["Content-Security-Policy"]
@@ -250,6 +298,7 @@ async def test_the_policy_allows_the_pages_own_style_and_script_alone(world: Wor
 
 async def test_everything_is_escaped(world: World) -> None:
     await world.fail(EVIL)
+    world.runs = [{**RUN, "run": EVIL, "kind": EVIL, "currency": EVIL}]
     for query in ({"replayed": EVIL}, {"refused": EVIL, "why": EVIL}, {"code": EVIL}):
         text = (await world.page(query=query)).body.decode()
         assert Page(text).tags["script"] == 1

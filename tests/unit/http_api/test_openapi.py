@@ -77,6 +77,12 @@ def test_operations_are_whole() -> None:
                 assert {"401", "403", "429", "500", "503"} <= set(operation["responses"])
 
 
+def test_results_of_a_run_have_three_forms() -> None:
+    content_of = DOCUMENT["paths"]["/api/runs/{id}/results"]["get"]["responses"]["200"]["content"]
+    assert set(content_of) == {"application/json", "text/csv", "application/x-ndjson"}
+    assert content_of["text/csv"] == {"schema": {"type": "string"}}
+
+
 @pytest.mark.parametrize("endpoint", all_endpoints(), ids=lambda endpoint: endpoint.name)
 def test_models_exist(endpoint: Endpoint) -> None:
     special = {"Accepted", "HTML", "Metrics", "OpenAPI", "Submission", "JobBody"}

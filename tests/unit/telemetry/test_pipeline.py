@@ -36,6 +36,7 @@ def settings(tmp_path: Path) -> TelemetrySettings:
 
 @pytest.fixture(autouse=True)
 def stopped() -> Iterator[None]:
+    start.stop_telemetry()  # that of services which other tests have built in this process
     level = logging.getLogger().level
     logging.getLogger().setLevel(logging.INFO)
     yield
