@@ -1,18 +1,25 @@
 """The app's own status (GET /api/status) for a terminal: what the status page shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
 from cli.app_status_runs import run_lines
+from cli.tables import FirstThatFits
 
 _BARS = " ▁▂▃▄▅▆▇█"
+_HOUR_HEAD, _BARS_HEAD = "+in/ended, 1 h", "ended, by 3 minutes"
 _BUCKET_MINUTES = 3
 _FAILURES = 3
+_OPEN = ("pending", "running")
+_ENDED = ("succeeded", "failed", "cancelled")
+_STATES = (*_OPEN, *_ENDED)
+_UPRIGHT = ("pending", "  oldest", "running", "  oldest", *_ENDED, "last hour: in", "  ended")
+"""The rows of the table that has a column for each kind, for narrow terminals."""
 
 
 def status_lines(facts: Mapping[str, Any]) -> list[RenderableType]:
@@ -36,37 +43,68 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(_BARS[max(1, round(value / highest * (len(_BARS) - 1)))] if value else _BARS[0] for value in values)
 
 
-def _jobs(kinds: Mapping[str, Any]) -> Table:
+def _jobs(kinds: Mapping[str, Any]) -> Group:
+    known = {escape(kind): found for kind, found in kinds.items() if "error" not in found}
+    rows = [[kind, *_row(found)] for kind, found in known.items()]
+    close = [[kind, *_row(found, close=True)] for kind, found in known.items()]
+    bars = [sparkline(_buckets(found["minutes"])) for found in known.values()]
+    heads = ("jobs", *_STATES)
+    table = FirstThatFits(
+        _table((*heads, "last hour", _BARS_HEAD), ([*row, bar] for row, bar in zip(rows, bars, strict=True))),
+        _table((*heads, _HOUR_HEAD, _BARS_HEAD), ([*row, bar] for row, bar in zip(close, bars, strict=True)), gap=0),
+        _table((*heads, _HOUR_HEAD), close, gap=0),
+        _table(("jobs", *known), zip(_UPRIGHT, *map(_column, known.values()), strict=True), gap=0),
+    )
+    unknown = {kind: found["error"] for kind, found in kinds.items() if "error" in found}
+    return Group(table, *(f"{escape(kind)}: [yellow]not known:[/] {escape(why)}" for kind, why in unknown.items()))
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, gap: int = 1) -> Table:
     # Without edges, so that all of it fits a terminal of 24 lines: a live view cuts off the rest.
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    table.add_column("jobs")
-    for name in ("pending", "running", "succeeded", "failed", "cancelled", "last hour"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("ended, by 3 minutes", no_wrap=True)
-    for kind, found in kinds.items():
-        if "error" in found:
-            table.add_row(escape(kind), f"[yellow]{escape(found['error'])}[/]")
-            continue
-        states, hour = found["states"], found["last_hour"]
-        ended = [sum(minute[name] for name in ("succeeded", "failed", "cancelled")) for minute in found["minutes"]]
-        buckets = [sum(ended[at : at + _BUCKET_MINUTES]) for at in range(0, len(ended), _BUCKET_MINUTES)]
-        failed = f"{states['failed']['count']:,}"
-        table.add_row(
-            escape(kind),
-            _open(states["pending"]),
-            _open(states["running"]),
-            f"{states['succeeded']['count']:,}",
-            f"[red]{failed}[/]" if states["failed"]["count"] else failed,
-            f"{states['cancelled']['count']:,}",
-            f"+{hour['accepted']:,} / {hour['succeeded'] + hour['failed'] + hour['cancelled']:,} ended",
-            sparkline(buckets),
-        )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap))
+    for head in heads:
+        table.add_column(head, justify="left" if head == heads[0] else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
-def _open(state: Mapping[str, Any]) -> str:
+def _row(found: Mapping[str, Any], *, close: bool = False) -> list[str]:
+    hour = found["last_hour"]
+    accepted, ended = f"+{hour['accepted']:,}", f"{sum(hour[name] for name in _ENDED):,}"
+    return [
+        *(_open(found["states"][name], close=close) for name in _OPEN),
+        *(_count(found, name) for name in _ENDED),
+        f"{accepted}/{ended}" if close else f"{accepted} / {ended} ended",
+    ]
+
+
+def _column(found: Mapping[str, Any]) -> list[str]:
+    """What _UPRIGHT names."""
+    opened = [(_count(found, name), found["states"][name].get("oldest_s")) for name in _OPEN]
+    hour = found["last_hour"]
+    return [
+        *(text for count, age_s in opened for text in (count, "" if age_s is None else f"[dim]{_age(age_s)}[/]")),
+        *(_count(found, name) for name in _ENDED),
+        f"{hour['accepted']:,}",
+        f"{sum(hour[name] for name in _ENDED):,}",
+    ]
+
+
+def _count(found: Mapping[str, Any], name: str) -> str:
+    count = found["states"][name]["count"]
+    return f"[red]{count:,}[/]" if count and name == "failed" else f"{count:,}"
+
+
+def _buckets(minutes: Sequence[Mapping[str, int]]) -> list[int]:
+    ended = [sum(minute[name] for name in _ENDED) for minute in minutes]
+    return [sum(ended[at : at + _BUCKET_MINUTES]) for at in range(0, len(ended), _BUCKET_MINUTES)]
+
+
+def _open(state: Mapping[str, Any], *, close: bool) -> str:
     oldest_s = state.get("oldest_s")
-    return f"{state['count']:,}" + (f" [dim]({_age(oldest_s)})[/]" if oldest_s is not None else "")
+    age = "" if oldest_s is None else _age(oldest_s).replace(" ", "" if close else " ")
+    return f"{state['count']:,}" + (f" [dim]({age})[/]" if age else "")
 
 
 def _failures(found: Any) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.table import Table
 from cli.console import EXIT_JOBS_FAILED, EXIT_OK, err, out
 from cli.setting_values import ShownSetting, shown_settings
 from cli.settings_source import FoundSettings, find_settings
+from cli.tables import FirstThatFits
 from shared.config_checks.findings import Area, Finding, HealthStatus, Severity, ValidationResult
 from shared.config_checks.live import TIMEOUT_S, live_checks
 from shared.config_validator import ConfigValidator
@@ -99,13 +100,7 @@ def _show(result: ValidationResult, *, live: bool) -> None:
         if not findings:
             out.print(f"[green]✓[/] {area}")
             continue
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, title_justify="left", title=str(area), title_style="bold")
-        table.add_column("setting", overflow="fold", ratio=3)
-        table.add_column("what is wrong", overflow="fold", ratio=4)
-        table.add_column("what to do", overflow="fold", ratio=3)
-        for finding in findings:
-            table.add_row(*_row(finding))
-        out.print(table)
+        out.print(finding_table(area, findings))
     if live:
         for note in result.notes:
             out.print(escape(note))
@@ -123,6 +118,24 @@ def _show(result: ValidationResult, *, live: bool) -> None:
     out.print(f"Settings: [{colour}]{result.health_status}[/]" + (f" ({', '.join(counts)})" if counts else ""))
 
 
+def finding_table(area: Area, findings: Iterable[Finding]) -> FirstThatFits:
+    """Findings of one area, with the names of settings whole."""
+    wide, close = (
+        Table(box=box.SIMPLE_HEAD, show_edge=False, title_justify="left", title=str(area), title_style="bold")
+        for _ in range(2)
+    )
+    for table in (wide, close):
+        table.add_column("setting", no_wrap=True)
+    wide.add_column("what is wrong", min_width=30, overflow="fold")
+    wide.add_column("what to do", min_width=30, overflow="fold")
+    close.add_column("what is wrong, and what to do", min_width=20, overflow="fold")
+    for finding in findings:
+        names, problem, mend = _row(finding)
+        wide.add_row(names, problem, mend)
+        close.add_row(names, f"{problem} {mend}")
+    return FirstThatFits(wide, close)
+
+
 def _row(finding: Finding) -> tuple[str, str, str]:
     colour = _COLOURS[finding.severity]
     names = "\n".join(escape(name) for name in finding.settings)
@@ -131,13 +144,19 @@ def _row(finding: Finding) -> tuple[str, str, str]:
 
 def _show_settings(settings: list[ShownSetting]) -> None:
     for area, group in groupby(settings, key=lambda setting: setting.area):
-        table = Table(
-            box=box.SIMPLE_HEAD, show_edge=False, title_justify="left", title=escape(area), title_style="bold"
-        )
-        for column in ("setting", "value", "from"):
-            table.add_column(column, overflow="fold")
-        for setting in group:
-            style = "dim" if setting.source == "default" else ""
-            cells: list[Any] = [setting.name, setting.value or "", setting.origin]
-            table.add_row(*(escape(str(cell)) for cell in cells), style=style)
-        out.print(table)
+        out.print(setting_table(area, group))
+
+
+def setting_table(area: str, settings: Iterable[ShownSetting]) -> FirstThatFits:
+    """Settings of one area, with their names whole."""
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, title_justify="left", title=escape(area), title_style="bold", padding=0
+    )
+    table.add_column("setting", no_wrap=True)
+    table.add_column("value", min_width=16, overflow="fold")
+    table.add_column("from", min_width=10, overflow="fold")
+    for setting in settings:
+        style = "dim" if setting.source == "default" else ""
+        cells: list[Any] = [setting.name, setting.value or "", setting.origin]
+        table.add_row(*(escape(str(cell)) for cell in cells), style=style)
+    return FirstThatFits(table)

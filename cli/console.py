@@ -1,11 +1,25 @@
 """What every command shares: the two consoles and the exit codes."""
 
+import os
+
 from rich.console import Console
 
-out = Console()
+_PIPE_COLUMNS = 10_000
+"""How wide a file or pipe is. Rich takes 80 where there is no terminal, and cuts ids and rows to that."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that is as wide as its terminal. Without one nothing is cut or folded, unless COLUMNS is set."""
+    made = Console(stderr=stderr)
+    if not made.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
+        made.width = _PIPE_COLUMNS
+    return made
+
+
+out = console()
 """Results: what scripts read."""
 
-err = Console(stderr=True)
+err = console(stderr=True)
 """Progress, notes and errors: what people read."""
 
 EXIT_OK = 0

@@ -1,17 +1,19 @@
 """`sluice errors`: failed jobs from the store and dead letters from the queues, side by side."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import typer
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from cli.console import EXIT_JOBS_FAILED, EXIT_OK, err, out
+from cli.tables import FirstThatFits
 from shared.bootstrap import Backend
 from shared.errors import ConfigurationError, ConflictError, PermanentError, UnknownQueueError
 from shared.jobs.intake import Delivery
@@ -79,16 +81,26 @@ async def show_list(backend: Backend, kind: str, *, code: str | None, limit: int
     if not found:
         err.print("No failed jobs and no dead letters.")
         return EXIT_OK
-    table = Table(expand=True)
-    for name in ("job", "when", "code"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("reason", ratio=1, overflow="fold")
-    for problem in found:
-        when = problem.when.strftime("%Y-%m-%d %H:%M:%S") if problem.when else ""
-        table.add_row(escape(problem.id), when, escape(problem.code), escape(problem.message))
-    out.print(table)
+    out.print(problem_table(found))
     err.print("`sluice errors show JOB` shows one whole; `sluice errors retry JOB` runs it again.")
     return EXIT_OK
+
+
+def problem_table(found: Sequence[Problem]) -> FirstThatFits:
+    """For people: a row for each problem."""
+    wide = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for name in ("job", "when (UTC)", "code"):
+        wide.add_column(name, no_wrap=True)
+    wide.add_column("reason", min_width=24, overflow="fold")
+    close = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+    for name in ("job", "when (UTC)"):
+        close.add_column(name, no_wrap=True)
+    close.add_column("reason", min_width=20, overflow="fold")
+    for problem in found:
+        job, code, reason = escape(problem.id), escape(problem.code), escape(problem.message)
+        wide.add_row(job, f"{problem.when:%Y-%m-%d %H:%M:%S}" if problem.when else "", code, reason)
+        close.add_row(job, f"{problem.when:%m-%d %H:%M:%S}" if problem.when else "", f"{code}: {reason}")
+    return FirstThatFits(wide, close)
 
 
 async def show_one(backend: Backend, kind: str, job_id: str) -> int:
@@ -102,7 +114,12 @@ async def show_one(backend: Backend, kind: str, job_id: str) -> int:
                     out.print_json(
                         json.dumps({"id": job_id, "message_id": message.message_id, **properties}, default=str)
                     )
-                    out.print(b"".join(message.body).decode("utf-8", "backslashreplace"), markup=False, highlight=False)
+                    out.print(
+                        b"".join(message.body).decode("utf-8", "backslashreplace"),
+                        soft_wrap=True,
+                        markup=False,
+                        highlight=False,
+                    )
                     return EXIT_OK
         raise UnknownQueueError(f"There is no dead letter {number} in {queue}.")
     record = await _job(backend, kind, job_id)
@@ -123,8 +140,12 @@ async def show_one(backend: Backend, kind: str, job_id: str) -> int:
     out.print_json(json.dumps(facts, ensure_ascii=False))
     body = await backend.failed_jobs.body(record)
     out.print("[bold]Original body:[/]")
-    out.print(body.decode("utf-8", "backslashreplace"), markup=False, highlight=False)
+    _print_body(body)
     return EXIT_OK
+
+
+def _print_body(body: bytes) -> None:
+    out.print(body.decode("utf-8", "backslashreplace"), soft_wrap=True, markup=False, highlight=False)
 
 
 async def retry(backend: Backend, kind: str, selection: Selection, body: Path | None) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.markup import escape
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import out
+from cli.tables import FirstThatFits
 from shared.logs.index_rows import InstanceFacts
 from shared.logs.search import LogLine
 from shared.logs.verify import LogFacts, LogState
@@ -44,19 +45,22 @@ def text_of(line: LogLine) -> str:
     return " ".join([str(fields.get("event") or fields.get("message") or ""), *pairs])
 
 
-def file_table(files: Iterable[LogFacts]) -> Table:
-    """Files, one a row."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    for name in ("from (UTC)", "to"):
+def file_table(files: Sequence[LogFacts]) -> FirstThatFits:
+    """Files, one a row. A narrow console does without their ends."""
+    return FirstThatFits(_file_table(files, close=False), _file_table(files, close=True))
+
+
+def _file_table(files: Iterable[LogFacts], *, close: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0 if close else (0, 1))
+    for name in ("from (UTC)", "instance") if close else ("from (UTC)", "to", "instance"):
         table.add_column(name, no_wrap=True)
-    table.add_column("instance", overflow="fold")
     for name in ("n", "lines", "errors", "KB"):
-        table.add_column(name, justify="right")
-    table.add_column("state")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("state", min_width=5 if close else 7, overflow="fold")
     for facts in files:
         table.add_row(
             f"{facts.first:%m-%d %H:%M:%S}",
-            f"{facts.last:%H:%M:%S}",
+            *([] if close else [f"{facts.last:%H:%M:%S}"]),
             escape(facts.instance or facts.blob.rpartition("/")[2]),
             str(facts.number or ""),
             str(facts.lines),
@@ -75,20 +79,20 @@ def file_as_json(facts: LogFacts) -> str:
     return json.dumps({**shown, **times, **more})
 
 
-def gap_table(rows: Iterable[tuple[InstanceFacts, list[tuple[int, int]]]]) -> Table:
+def gap_table(rows: Iterable[tuple[InstanceFacts, list[tuple[int, int]]]]) -> FirstThatFits:
     """Instances of which files are missing, one a row."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    table.add_column("instance", overflow="fold")
-    table.add_column("last line (UTC)", no_wrap=True)
-    table.add_column("arrived", justify="right")
-    table.add_column("missing", justify="right")
-    table.add_column("numbers", overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+    for name in ("instance", "last line (UTC)"):
+        table.add_column(name, no_wrap=True)
+    for name in ("arrived", "missing"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("numbers", min_width=12, overflow="fold")
     for facts, gaps in rows:
         last = f"{facts.last:%m-%d %H:%M:%S}" if facts.last else ""
         count = sum(high - low + 1 for low, high in gaps) + facts.arrived.closed
         arrived = sum(high - low + 1 for low, high in facts.arrived.runs)
         table.add_row(escape(facts.instance), last, str(arrived), f"[red]{count}[/]", numbers(gaps))
-    return table
+    return FirstThatFits(table)
 
 
 def numbers(gaps: Iterable[tuple[int, int]]) -> str:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
 
+from cli.tables import FirstThatFits
 from shared.messages import to_json
 
 _COLOURS = {"positive": "green", "negative": "red", "mixed": "yellow", "high": "bold red", "medium": "yellow"}
@@ -16,31 +18,37 @@ _IDS = ("feedback_id", "reasoning_id", "audio_id")
 type Cells = tuple[str, str, str, str]
 
 
-def outcome_table(outcomes: Sequence[dict[str, Any]], title: str | None = None, kind: str = "feedback") -> Table:
-    """Outcomes of one kind of job, succeeded or failed."""
+def outcome_table(
+    outcomes: Sequence[dict[str, Any]], title: str | None = None, kind: str = "feedback"
+) -> FirstThatFits:
+    """Outcomes of one kind of job, succeeded or failed. In a narrow console the job's id is above its last cell."""
     names, cells = _KINDS.get(kind, _KINDS["feedback"])
-    table = Table(title=title, title_justify="left", expand=True, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("job", no_wrap=True, max_width=20, overflow="ellipsis")
-    for name in names[:2]:
-        table.add_column(name, no_wrap=True)
-    table.add_column(names[2], max_width=26, overflow="fold")
-    table.add_column(names[3], ratio=1, min_width=24, overflow="fold")
-    for outcome in outcomes:
-        result = outcome.get("result") or {}
-        job = escape(
-            str(
-                result.get("feedback_id")
-                or result.get("reasoning_id")
-                or result.get("audio_id")
-                or outcome.get("job_id", "")
-            )
-        )
-        if outcome.get("status") == "succeeded":
-            table.add_row(job, *cells(result))
-        else:
-            error = outcome.get("error") or {}
-            table.add_row(job, "[red]failed[/]", "", escape(str(error.get("code"))), escape(str(error.get("message"))))
-    return table
+    rows = [_row(outcome, cells) for outcome in outcomes]
+    beside, above = (
+        Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0) for _ in range(2)
+    )
+    beside.add_column("job", no_wrap=True)
+    for table in (beside, above):
+        for name in names[:2]:
+            table.add_column(name, no_wrap=True)
+        table.add_column(names[2], min_width=14, max_width=26, overflow="fold")
+    beside.add_column(names[3], min_width=24, overflow="fold")
+    longest = max((cell_len(job) for job, *_ in rows), default=0)
+    above.add_column(names[3], min_width=max(24, longest), overflow="fold")
+    for job, first, second, third, last in rows:
+        beside.add_row(escape(job), first, second, third, last)
+        above.add_row(first, second, third, f"[dim]{escape(job)}[/]\n{last}")
+    return FirstThatFits(beside, above)
+
+
+def _row(outcome: dict[str, Any], cells: Callable[[dict[str, Any]], Cells]) -> tuple[str, str, str, str, str]:
+    """The job's id, which may hold markup, and its cells."""
+    result = outcome.get("result") or {}
+    job = str(next((result[name] for name in _IDS if result.get(name)), outcome.get("job_id", "")))
+    if outcome.get("status") == "succeeded":
+        return job, *cells(result)
+    error = outcome.get("error") or {}
+    return job, "[red]failed[/]", "", escape(str(error.get("code"))), escape(str(error.get("message")))
 
 
 def _feedback(result: dict[str, Any]) -> Cells:

@@ -5,16 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
 
 from cli.console import EXIT_OK, err, out
+from cli.tables import FirstThatFits
 from shared.bootstrap import Backend, deployments, limits_of
 from shared.config import AppAccess, DeploymentSettings
 from shared.errors import ConfigurationError, MessagingError, SluiceError
 from shared.quota.token_client import TokenClient
 
 _BAR = 20
+_LEAST = 24
 _COUNT_LIMIT = 10_000
 _CALLER = "sluice"
 _NEEDED = {
@@ -68,17 +71,22 @@ async def _facts(backend: Backend, deployment: str, settings: DeploymentSettings
     return {**facts, **_derived(facts)}
 
 
-def quota_table(quotas: Mapping[str, Mapping[str, Any]]) -> Table:
-    """For people: one column a deployment."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    table.add_column("quota of", no_wrap=True)
-    columns = []
-    for deployment, facts in quotas.items():
-        table.add_column(escape(deployment))
-        columns.append(_cells(facts))
-    for name in dict.fromkeys(name for column in columns for name in column):
-        table.add_row(name, *(column.get(name, "") for column in columns))
-    return table
+def quota_table(quotas: Mapping[str, Mapping[str, Any]]) -> FirstThatFits:
+    """For people: one column a deployment, or one below the other where there isn't room for that."""
+    cells = {escape(deployment): _cells(facts) for deployment, facts in quotas.items()}
+    beside, below = (Table(box=box.SIMPLE_HEAD, show_edge=False) for _ in range(2))
+    beside.add_column("quota of", no_wrap=True)
+    for deployment in cells:
+        beside.add_column(deployment, min_width=max(_LEAST, cell_len(deployment)), overflow="fold")
+    for name in dict.fromkeys(name for column in cells.values() for name in column):
+        beside.add_row(name, *(column.get(name, "") for column in cells.values()))
+    below.add_column("quota of", no_wrap=True)
+    below.add_column("", min_width=_LEAST, overflow="fold")
+    for deployment, column in cells.items():
+        below.add_row("", f"[bold]{deployment}[/]")
+        for name, text in column.items():
+            below.add_row(name, text)
+    return FirstThatFits(beside, below)
 
 
 async def change_limits(access: AppAccess, deployment: str, changes: Mapping[str, float], *, as_json: bool) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from cli.console import EXIT_JOBS_FAILED, EXIT_OK, err, out
+from cli.tables import FirstThatFits
 from shared.bootstrap import Backend
 from shared.bootstrap.runs import price_of
 from shared.jobs.record import JobState
@@ -63,18 +65,34 @@ async def show_list(system: Backend, *, as_json: bool) -> int:
     if not found:
         err.print("No runs. `sluice run start feedback FILE` starts one.")
         return EXIT_OK
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    for column in ("run", "state", "started", "file"):
-        table.add_column(column, no_wrap=True)
-    for column in ("jobs", "ended", "failed"):
-        table.add_column(column, justify="right")
-    for view in found:
-        spool, tally = view.run.spool, view.run.head.tally
-        started = spool.created_at.strftime("%Y-%m-%d %H:%M")
-        counts = (f"{spool.jobs:,}", f"{tally.ended:,}", f"{tally.states.get(JobState.FAILED, 0):,}")
-        table.add_row(view.run.name, _state(view), started, escape(spool.source), *counts)
-    out.print(table)
+    out.print(run_table(found))
     return EXIT_OK
+
+
+def run_table(views: Sequence[RunView]) -> FirstThatFits:
+    """For people: a row for each run. A narrow console does without the year, then without the file."""
+    return FirstThatFits(
+        _run_table(views, close=False, file=True),
+        _run_table(views, close=True, file=True),
+        _run_table(views, close=True, file=False),
+    )
+
+
+def _run_table(views: Sequence[RunView], *, close: bool, file: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0 if close else (0, 1))
+    table.add_column("run", no_wrap=True)
+    table.add_column("state", no_wrap=not close, min_width=12)
+    table.add_column("started", no_wrap=True)
+    if file:
+        table.add_column("file", min_width=12, overflow="fold")
+    for column in ("jobs", "ended", "failed"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for view in views:
+        spool, tally = view.run.spool, view.run.head.tally
+        started = spool.created_at.strftime("%m-%d %H:%M" if close else "%Y-%m-%d %H:%M")
+        counts = (f"{spool.jobs:,}", f"{tally.ended:,}", f"{tally.states.get(JobState.FAILED, 0):,}")
+        table.add_row(view.run.name, _state(view), started, *([escape(spool.source)] if file else []), *counts)
+    return table
 
 
 async def show_status(system: Backend, name: str, *, as_json: bool, watching: bool) -> int:

@@ -81,7 +81,7 @@ async def send_file(
         progress.update(task, completed=len(sent), total=len(sent))
     if print_ids:
         for job_id in sent:
-            out.print(job_id, highlight=False)
+            out.print(job_id, soft_wrap=True, markup=False, highlight=False)
     err.print(f"Sent {len(sent)} {kind} jobs as run [bold]{name}[/]" + (f", {bad} bad lines left out." if bad else "."))
     return sent, bad
 

@@ -17,6 +17,7 @@ from cli.app_status import status_lines
 from cli.console import EXIT_OK, out
 from cli.quota import quota_facts, quota_table
 from cli.session import DATA_DIR
+from cli.tables import FirstThatFits
 from local.stack_state import running_stack
 from shared.bootstrap import Backend
 from shared.messaging.browser import QueueBrowser, browse
@@ -92,17 +93,17 @@ def _view(facts: dict[str, Any]) -> Group:
     return Group(*lines)
 
 
-def _queues(kinds: dict[str, Any]) -> Table:
+def _queues(kinds: dict[str, Any]) -> FirstThatFits:
     """What is known without the app."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for name in ("queue", "messages", "dead letters", "failed jobs"):
-        table.add_column(name, justify="left" if name == "queue" else "right")
+        table.add_column(name, justify="left" if name == "queue" else "right", no_wrap=True)
     for kind in kinds.values():
         failed = _count(kind["failed_jobs"])
         for queue, counts in kind["queues"].items():
-            table.add_row(queue, _count(counts["messages"]), _count(counts["dead_letters"]), failed)
+            table.add_row(escape(queue), _count(counts["messages"]), _count(counts["dead_letters"]), failed)
             failed = ""
-    return table
+    return FirstThatFits(table)
 
 
 async def _app(backend: Backend) -> dict[str, Any]:

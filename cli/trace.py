@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from cli.console import EXIT_NOTHING, EXIT_OK, err, out
 from cli.session import backend, settings_env
 from cli.spans import SpanRow, traces_of_job, tree
+from cli.tables import FirstThatFits
 from shared.config import telemetry_settings
 from shared.jobs.record import JobRecord
 from shared.telemetry.bounded_file import lines
@@ -18,7 +21,8 @@ from shared.telemetry.context import trace_id_of
 from shared.telemetry.formats import printable
 from shared.telemetry_settings import TelemetrySettings
 
-_BAR_CELLS = 40
+_BAR_CELLS, _LEAST_BAR_CELLS = 40, 6
+_LEAST_NAME, _LEAST_FACTS = 12, 12
 _FACTS = {
     "sluice.step.name": "{}",
     "gen_ai.usage.input_tokens": "{} in",
@@ -51,8 +55,11 @@ async def trace(job_id: str, *, as_json: bool) -> int:
     return EXIT_OK
 
 
-def waterfall(spans: Sequence[SpanRow]) -> Table:
-    """One row a span: its name below its parent's, a bar for its time, how long it took, and what is worth knowing."""
+def waterfall(spans: Sequence[SpanRow]) -> FirstThatFits:
+    """One row a span: its name below its parent's, a bar for its time, how long it took, and what is worth knowing.
+
+    In a narrow console bars and names are shorter, and facts fold; times are always whole.
+    """
     begin_s = min(span.start_s for span in spans)
     whole_s = max(max(span.end_s for span in spans) - begin_s, 1e-6)
     began = datetime.fromtimestamp(begin_s, UTC)
@@ -60,29 +67,41 @@ def waterfall(spans: Sequence[SpanRow]) -> Table:
         title=f"trace {spans[0].trace_id}, {began:%Y-%m-%d %H:%M:%S} UTC, {_duration(whole_s)}",
         title_justify="left",
         box=None,
-        padding=(0, 1),
+        padding=(0, 1, 0, 0),
     )
-    table.add_column("span", no_wrap=True)
+    table.add_column("span", min_width=_LEAST_NAME)
     table.add_column("at", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    table.add_column("", min_width=_LEAST_BAR_CELLS)
     table.add_column("took", justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
+    table.add_column("", min_width=_LEAST_FACTS, overflow="fold")
     for depth, span in tree(spans):
         style = "red" if span.failed else ""
         table.add_row(
-            Text("  " * depth + printable(span.name), style),
+            Text("  " * depth + printable(span.name), style, no_wrap=True, overflow="ellipsis"),
             _duration(span.start_s - begin_s),
-            Text(_bar(span.start_s - begin_s, span.end_s - begin_s, whole_s), style or "cyan"),
+            _Bar((span.start_s - begin_s) / whole_s, (span.end_s - begin_s) / whole_s, style or "cyan"),
             _duration(span.end_s - span.start_s),
             Text(_facts(span), style or "dim"),
         )
-    return table
+    return FirstThatFits(table)
 
 
-def _bar(start_s: float, end_s: float, whole_s: float) -> str:
-    first = min(_BAR_CELLS - 1, int(start_s / whole_s * _BAR_CELLS))
-    last = min(_BAR_CELLS, max(first + 1, round(end_s / whole_s * _BAR_CELLS)))
-    return (" " * first + "█" * (last - first)).ljust(_BAR_CELLS)
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """The part of the time from `begin` to `end`, as shares of 1; at least one cell."""
+
+    begin: float
+    end: float
+    style: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        cells = min(_BAR_CELLS, options.max_width)
+        first = min(cells - 1, int(self.begin * cells))
+        last = min(cells, max(first + 1, round(self.end * cells)))
+        yield Text((" " * first + "█" * (last - first)).ljust(cells), self.style)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(min(_LEAST_BAR_CELLS, options.max_width), min(_BAR_CELLS, options.max_width))
 
 
 def _duration(seconds: float) -> str:

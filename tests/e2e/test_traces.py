@@ -209,7 +209,7 @@ def test_the_command_draws_it(system: System, unique: str, tmp_path: Path) -> No
         assert time.monotonic() < deadline, drawn.stdout + drawn.stderr
     lines = drawn.stdout.splitlines()
     assert "trace " in lines[0]
-    assert next(line for line in lines if f"chat {DEPLOYMENT}" in line).startswith(" " * 9 + "chat")
+    assert next(line for line in lines if f"chat {DEPLOYMENT}" in line).startswith(" " * 8 + "chat")
     assert "█" in lines[2]
     unknown = system.sluice("trace", "nobody")
     assert unknown.returncode == 4

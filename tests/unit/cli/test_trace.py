@@ -70,8 +70,8 @@ def test_it_is_drawn_with_a_row_for_each_span(settings: TelemetrySettings) -> No
         console.print(waterfall(spans))
     title, _, first, second = captured.get().splitlines()
     assert spans[0].trace_id in title
-    assert first.startswith(" send in ")
-    assert second.startswith("   process in ")
+    assert first.startswith("send in ")
+    assert second.startswith("  process in ")
     assert "failed, invalid_message" in second
     assert "█" in first
 

@@ -29,8 +29,8 @@ OF_THE_SOURCE_DOCUMENTS = {
     "AZURE_STORAGE_CONTAINER": "SLUICE_LOGS_CONTAINER",
     "LOG_LEVEL": "SLUICE_LOGS_LEVEL",
 }
-"""All that the source documents name, but REDIS_URL, MQTT_BROKER_HOST, MQTT_BROKER_PORT and JWT_SECRET_KEY: of Redis,
-MQTT and tokens signed with a shared secret, which this app has not."""
+"""All that the source documents name, but REDIS_URL, MQTT_BROKER_HOST and MQTT_BROKER_PORT, of what this app has not,
+and JWT_SECRET_KEY: SLUICE_DEV_TOKEN_SECRET lets anybody be anybody, and is to be set on purpose."""
 
 
 @pytest.mark.parametrize("name", sorted(setting.name for setting in catalogue()))

@@ -124,6 +124,7 @@ def test_arrays_of_objects_are_about_different_sentences(tools: Tools) -> None:
             "Das Paket kam zwei Wochen zu spät.",
             "Sich für die Lieferung entschuldigen und sie mit dem Zusteller klären.",
         ),
+        ("The parcel came late.", "Apologise for the delivery and check it with the carrier."),
         ("It would be great if the calendar could be shared.", "Pass the wish on to product planning"),
     ],
 )
