@@ -13,8 +13,9 @@ from typing import Any, Literal
 from benchmarks.quota.endpoint import Answer
 from benchmarks.quota.workload import Job
 from benchmarks.quota.world import Instance, World
-from shared.quota.admission import MAX_HEARD, Admission, Cadence, Heard, Placement, Plan
+from shared.quota.admission import MAX_HEARD, Admission
 from shared.quota.clock_offset import ClockOffset
+from shared.quota.cycle import Cadence, Heard, OpenCalls, Placement, Plan
 from shared.quota.delivery import Call, Missed, Ticket, Wait, decide_run
 from shared.quota.fair_queue import PendingJob, Queue
 from shared.quota.freeze import Freeze
@@ -118,9 +119,9 @@ class SluicePump:
             if jobs
         ]
         lost_before_s = self.now_s - _LOST_AFTER_S
-        outstanding = sum(start_s > lost_before_s for start_s in self._outstanding.values())
+        starts = ((start_s, 1) for start_s in self._outstanding.values() if start_s > lost_before_s)
         state = None if self._pump is None else json.loads(self._pump)
-        plan = self._admission().plan(state, queues, self._notes.take(), outstanding, began_s)
+        plan = self._admission().plan(state, queues, self._notes.take(), OpenCalls.of(starts, self.now_s), began_s)
         if plan.payload is None:
             self._send(plan, queues, None)
             return

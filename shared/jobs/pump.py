@@ -21,7 +21,8 @@ from shared.jobs.pump_row import Phase, PumpRow
 from shared.jobs.store import JobStore
 from shared.messages import Priority
 from shared.messaging.sender import MessageSender
-from shared.quota.admission import MAX_HEARD, Admission, Heard, Placement, Plan
+from shared.quota.admission import MAX_HEARD, Admission
+from shared.quota.cycle import Heard, OpenCalls, Placement, Plan
 from shared.quota.fair_queue import PendingJob, Queue
 from shared.storage.server_clock import ServerClock
 from shared.telemetry.events import log_event
@@ -92,8 +93,13 @@ class Pump:
         reports = _audible(await parts.reports.read())
         queues = await parts.pending.heads(self._deployment, parts.clock.now(), READ_LIMIT)
         outstanding = _outstanding(kept.get("outstanding", {}), reports, now_s)
+        open_calls = OpenCalls.of(((float(second), count) for second, count in outstanding.items()), now_s)
         plan = self._policy.plan(
-            kept.get("policy"), [_queue(q) for q in queues], heard(reports), sum(outstanding.values()), now_s
+            kept.get("policy"),
+            [_queue(q) for q in queues],
+            heard(reports),
+            open_calls,
+            now_s,
         )
         due = [queue.next_due_ms for queue in queues if queue.next_due_ms is not None]
         return {
@@ -110,6 +116,7 @@ class Pump:
             "jobs": [[job.id, job.tokens, job.app, job.priority] for job in plan.jobs],
             "queues": [[q.app, q.priority, len(q.calls), q.more] for q in queues if q.calls],
             "slow": plan.slow,
+            "bound": plan.bound,
             "state": plan.state,
             "oldest_s": _oldest_s(queues, now_s),
             "outstanding": outstanding,
@@ -140,7 +147,8 @@ class Pump:
             log_event(logger, "booking_refused", level=logging.ERROR, reason=str(answer.get("code")))
         queues = [_summary(*queue) for queue in planned["queues"]]
         jobs = [PendingJob(key, tokens, app, Priority(priority)) for key, tokens, app, priority in planned["jobs"]]
-        plan = Plan(jobs, planned["payload"], planned["state"], planned["slow"], planned["now_s"])
+        bound = planned.get("bound", False)  # a plan of an earlier version has none
+        plan = Plan(jobs, planned["payload"], planned["state"], planned["slow"], planned["now_s"], bound)
         now_s = parts.clock.now_s()
         end = self._policy.place(plan, answer, queues, now_s)
         if end.freeze.epoch > planned["epoch"]:

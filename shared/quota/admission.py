@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.messages import Priority
+from shared.quota.cycle import Cadence, Heard, OpenCalls, Placement, Plan, Round
 from shared.quota.delivery import lead_s
 from shared.quota.fair_queue import FairQueue, PendingJob, Queue
 from shared.quota.freeze import Freeze
 from shared.quota.operation_log import digest
 from shared.quota.pump_state import PumpState
-
-type Payload = dict[str, Any]
 
 MAX_JOBS = 600
 MAX_HEARD = 400
@@ -31,110 +30,6 @@ _MOST_MINUTES = 4.0
 _FORGOTTEN_S = 75.0
 _LARGE = 0.02  # of the tokens per minute
 _LARGE_KEPT = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Cadence:
-    """How often the pump looks.
-
-    Attributes:
-        cycle_s: while jobs wait.
-        long_cycle_s: while it books fewer than `few_jobs` a cycle; less than the horizon.
-        slow_start_s: in slow start.
-        gather_s: between cycles that book all that waits: what arrives meanwhile is booked together.
-        at_once_s: when all that was read was booked, and more waits.
-        direct_s: a start that is no further away than this has its message sent at once, not scheduled.
-        delay_s: earliest start after the counter has the call.
-        horizon_s: latest start.
-        reserve_after_s, reserve_every_s: a large job that was passed over for so long may be booked beyond the horizon;
-            one at most in each such time, since that leaves quota unused.
-    """
-
-    cycle_s: float = 5.0
-    long_cycle_s: float = 12.0
-    few_jobs: int = 30
-    slow_start_s: float = 3.0
-    gather_s: float = 1.6
-    at_once_s: float = 0.05
-    direct_s: float = 0.5
-    delay_s: float = 0.1
-    horizon_s: float = 14.0
-    reserve_after_s: float = 60.0
-    reserve_every_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What became of bookings since the last cycle, from the job rows; at most 400 of each, the others next time.
-
-    Attributes:
-        settled: of calls that were sent: start_s, tokens, epoch, sent_s.
-        released: of calls that weren't, or were rejected with 429: start_s, tokens, epoch.
-        missed_s: when runs came too late for their bookings.
-        lateness_s: by how much scheduled messages were delivered late.
-        observed: of answered calls: sent_s, tokens, `x-ratelimit-remaining-tokens`.
-        usage: calls, prompt tokens and completion tokens that were billed.
-    """
-
-    settled: Sequence[tuple[float, int, int, float]] = ()
-    released: Sequence[tuple[float, int, int]] = ()
-    missed_s: Sequence[float] = ()
-    lateness_s: Sequence[float] = ()
-    observed: Sequence[tuple[float, int, int]] = ()
-    usage: tuple[int, int, int] = (0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Attributes:
-
-    jobs: in the order of the payload's `jobs`.
-    payload: for the counter's `book`; None where there is nothing to ask: `place` is then called without an answer.
-    state: the pump's, for `place`.
-    slow: whether slow start bounds what may be booked.
-    began_s: of the cycle.
-    """
-
-    jobs: Sequence[PendingJob]
-    payload: Payload | None
-    state: dict[str, Any]
-    slow: bool
-    began_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """A job that was booked.
-
-    Attributes:
-        start_s, tolerance_s, epoch: its ticket.
-        due_s: when its message should be delivered; None for at once.
-    """
-
-    job: PendingJob
-    start_s: float
-    tolerance_s: float
-    epoch: int
-    due_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """How a cycle ended.
-
-    Attributes:
-        placements: calls to send.
-        oversized: jobs that can never run: they fail with OversizedRequestError.
-        freeze: to be stored where the workers read it, if it changed.
-        next_s: when the next cycle begins; None to end, as nothing waits.
-        state: the pump's, to be stored.
-    """
-
-    placements: Sequence[Placement]
-    oversized: Sequence[PendingJob]
-    freeze: Freeze
-    next_s: float | None
-    state: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,27 +48,27 @@ class Admission:
     cadence: Cadence = field(default_factory=Cadence)
 
     def plan(
-        self, state: dict[str, Any] | None, queues: Sequence[Queue], heard: Heard, outstanding: int, now_s: float
+        self, state: dict[str, Any] | None, queues: Sequence[Queue], heard: Heard, open_calls: OpenCalls, now_s: float
     ) -> Plan:
         """Begin a cycle.
 
         Args:
             state: what the last `place` gave, or None.
             queues: the heads of the pending queues, one for each app and priority.
-            outstanding: bookings made of which nothing was heard; not those whose start is over a minute past.
+            open_calls: bookings of which nothing was heard.
             now_s: the server's clock.
         """
         pump = PumpState.from_dict(state)
         pump.slow_start.hear((sent_s for _, _, _, sent_s in heard.settled), heard.missed_s)
         pump.hear_lateness(list(heard.lateness_s))
-        allowed = pump.slow_start.allowed(outstanding, now_s)
-        most = MAX_JOBS if allowed is None else min(MAX_JOBS, allowed)
+        slow, rated = self._bounds(pump, open_calls, now_s)
+        most = min(bound for bound in (MAX_JOBS, slow, rated) if bound is not None)
         fair = FairQueue(pump.fair, self.weights)
         jobs = fair.order(queues, most, _MOST_MINUTES * self.limits["tpm"]) if most else []
         payload = self._payload(pump, jobs, heard, now_s) if jobs or heard.released or _many(heard) else None
-        return Plan(jobs, payload, pump.as_dict(), allowed is not None, now_s)
+        return Plan(jobs, payload, pump.as_dict(), slow is not None, now_s, len(jobs) == rated)
 
-    def place(self, plan: Plan, answer: Payload | None, queues: Sequence[Queue], now_s: float) -> Round:
+    def place(self, plan: Plan, answer: dict[str, Any] | None, queues: Sequence[Queue], now_s: float) -> Round:
         """End a cycle.
 
         Args:
@@ -207,18 +102,33 @@ class Admission:
             pump.large = self._passed_over(pump, unbooked, now_s)
         fair = FairQueue(pump.fair, self.weights)
         fair.booked([placement.job for placement in placements], waiting)
+        bound = plan.bound and bool(waiting) and len(placements) + len(never) == len(plan.jobs)
+        pump.start_rate.booked(len(placements), now_s, bound=bound)
         pump.fair = fair.as_dict()
         next_s = self._next_s(plan, len(placements), len(never), bool(waiting), now_s)
         return Round(placements, never, pump.freeze, next_s, pump.as_dict())
 
-    def _payload(self, pump: PumpState, jobs: Sequence[PendingJob], heard: Heard, now_s: float) -> Payload:
+    def _bounds(self, pump: PumpState, open_calls: OpenCalls, now_s: float) -> tuple[int | None, int | None]:
+        """How many may be booked by slow start, and by the rate that the workers take."""
+        was_slow = pump.slow_start.since_s is not None
+        slow = pump.slow_start.allowed(open_calls.count, now_s)
+        if slow is not None:
+            pump.start_rate.forget()
+            return slow, None
+        if was_slow:
+            pump.start_rate.begin(2 * pump.slow_start.starts_per_s, now_s)
+        pump.start_rate.hear(pump.slow_start.starts, pump.slow_start.misses, open_calls.overdue, now_s)
+        return None, pump.start_rate.most(open_calls.overdue, now_s)
+
+    def _payload(self, pump: PumpState, jobs: Sequence[PendingJob], heard: Heard, now_s: float) -> dict[str, Any]:
         since_s = now_s - _FORGOTTEN_S
+        delay_s, spacing_s = pump.start_rate.spread(now_s)
         return {
             "id": f"{self.deployment}:{pump.cycle}",
             "limits": dict(self.limits),
             "jobs": [job.tokens for job in jobs],
             "reserved": self._reserved(pump, jobs, now_s),
-            "delay_s": self.cadence.delay_s,
+            "delay_s": round(max(self.cadence.delay_s, delay_s), 3),
             "horizon_s": self.cadence.horizon_s,
             "settled": [
                 [start_s, tokens, epoch, round(sent_s, 3)]
@@ -228,6 +138,7 @@ class Admission:
             "released": [list(booking) for booking in heard.released[:MAX_HEARD] if booking[0] > since_s],
             "observed": _telling(heard.observed),
             "usage": list(heard.usage),
+            **({"spacing_s": round(spacing_s, 5)} if spacing_s else {}),
         }
 
     def _reserved(self, pump: PumpState, jobs: Sequence[PendingJob], now_s: float) -> int | None:
@@ -258,6 +169,8 @@ class Admission:
         if booked + failed == len(plan.jobs):
             if plan.slow:
                 return max(now_s, plan.began_s + cadence.slow_start_s)
+            if plan.bound:
+                return max(now_s, plan.began_s + cadence.cycle_s)
             return now_s + cadence.at_once_s
         few = booked < cadence.few_jobs
         return max(now_s, plan.began_s + (cadence.long_cycle_s if few else cadence.cycle_s))

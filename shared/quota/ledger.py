@@ -46,12 +46,11 @@ _LONGEST_LIFE_S = MAX_HORIZON_S + 2 * (MINUTE_S + 5.0)
 
 
 class Ledger:
-    """Works on a state at one point in time.
+    """Works on a state, which it changes, at one point in time.
 
     Args:
-        state: is changed.
-        now_s: the server's clock. A clock that jumped back counts as standing still; after a jump of over two minutes
-            the time before it can't be trusted, and the ledger starts anew as after `assume_used`.
+        now_s: the server's clock. A clock that jumped back stands still; by over two minutes, and the time before it
+            can't be trusted: the ledger starts anew as after `assume_used`.
 
     Attributes:
         visits: slots looked at by searches, for tests of the cost.
@@ -116,30 +115,31 @@ class Ledger:
         reserved: int | None = None,
         delay_s: float = 0.0,
         horizon_s: float = HORIZON_S,
+        spacing_s: float = 0.0,
     ) -> list[Booking | None]:
         """Book calls, each at the earliest start that is left by those before it.
 
         Args:
             amounts: tokens of each, from 1 to the limit.
             reserved: position of a call that goes first, may lie beyond the horizon, and needn't keep the pace.
-            delay_s: nothing starts earlier than this from now.
-            horizon_s: how far ahead, at most 15.
+            delay_s, horizon_s: nothing starts earlier or later than this from now; at most 15 s later.
+            spacing_s: each starts so much later at the earliest than the one before it.
 
         Returns:
             For each its booking; None for what doesn't fit in.
         """
-        first = max(slot_from(self.now_s + delay_s), slot_from(self.freeze.until_s))
+        begin_s, thaw = self.now_s + delay_s, slot_from(self.freeze.until_s)
         last = slot_at(self.now_s + min(horizon_s, MAX_HORIZON_S))
         found: list[Booking | None] = [None] * len(amounts)
         if reserved is not None:
-            slot = self._earliest(amounts[reserved], first, None, paced=False)
+            slot = self._earliest(amounts[reserved], max(slot_from(begin_s), thaw), None, paced=False)
             assert slot is not None  # noqa: S101 - without an end there always is one
             found[reserved] = self._take(slot, amounts[reserved])
         too_many = math.inf  # so many tokens or more found no place
         for number, tokens in enumerate(amounts):
             if found[number] is not None or tokens >= too_many:
                 continue
-            slot = self._earliest(tokens, first, last)
+            slot = self._earliest(tokens, max(slot_from(begin_s + number * spacing_s), thaw), last)
             if slot is None:
                 too_many = tokens
             else:
@@ -196,7 +196,7 @@ class Ledger:
         Args:
             retry_after_s: as it came, sane or not.
             booking_epoch: of the call, where it was booked.
-            sent: when the call was sent, and its tokens, where it was rejected because of tokens.
+            sent: time and tokens of the call, where tokens were the reason.
         """
         state = self.state
         if sent is not None and (booking_epoch is None or booking_epoch >= self.freeze.epoch):

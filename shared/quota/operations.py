@@ -46,6 +46,7 @@ class Book(_Payload):
         jobs: tokens of each call that wants a booking, in the order of their turn.
         reserved: position of a job that was passed over for long: it goes first, and beyond the horizon if need be.
         delay_s, horizon_s: no start earlier than, and none later than, from now.
+        spacing_s: each job starts so much later at the earliest than the one before it.
         limits: of the settings; applied where they changed since the last call.
         settled: bookings that were used, each with the time of sending: [start_s, tokens, epoch, sent_s].
         released: bookings that were not used.
@@ -57,6 +58,7 @@ class Book(_Payload):
     reserved: Annotated[int, Field(ge=0, lt=MAX_JOBS)] | None = None
     delay_s: Annotated[float, Field(ge=0, le=60)] = 0.0
     horizon_s: Annotated[float, Field(ge=0, le=60)] | None = None
+    spacing_s: Annotated[float, Field(ge=0, le=60)] = 0.0
     limits: _Limits | None = None
     settled: Annotated[list[tuple[_Seconds, _Tokens, _Epoch, _Seconds]], Field(max_length=MAX_HEARD)] = []
     released: Annotated[list[tuple[_Seconds, _Tokens, _Epoch]], Field(max_length=MAX_HEARD)] = []

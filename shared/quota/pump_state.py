@@ -5,6 +5,7 @@ from typing import Any
 
 from shared.quota.freeze import Freeze
 from shared.quota.slow_start import SlowStart
+from shared.quota.start_rate import StartRate
 
 STATE_VERSION = 1
 LATENESS_KEPT = 200
@@ -18,6 +19,7 @@ class PumpState:
 
     cycle: number of the next call to the counter; part of its id.
     fair: of the fair queue.
+    slow_start, start_rate: what is known of the workers.
     lateness_s: of recent deliveries of scheduled messages.
     freeze: as the counter gave it last.
     large: of the first large jobs that weren't booked: since when they are passed over.
@@ -27,6 +29,7 @@ class PumpState:
     cycle: int = 0
     fair: dict[str, Any] = field(default_factory=dict)
     slow_start: SlowStart = field(default_factory=SlowStart)
+    start_rate: StartRate = field(default_factory=StartRate)
     lateness_s: list[float] = field(default_factory=list)
     freeze: Freeze = field(default_factory=Freeze)
     large: dict[str, float] = field(default_factory=dict)
@@ -44,6 +47,7 @@ class PumpState:
             "cycle": self.cycle,
             "fair": self.fair,
             "slow_start": self.slow_start.as_list(),
+            "start_rate": self.start_rate.as_list(),
             "lateness_s": self.lateness_s,
             "large": self.large,
             "reserved_s": self.reserved_s,
@@ -66,6 +70,7 @@ class PumpState:
                 int(raw["cycle"]),
                 dict(raw["fair"]),
                 SlowStart.from_list(raw["slow_start"]),
+                StartRate.from_list(raw.get("start_rate")),
                 [float(late) for late in raw["lateness_s"]],
                 Freeze(int(epoch), float(until_s)),
                 {str(key): float(since_s) for key, since_s in raw["large"].items()},

@@ -43,7 +43,7 @@ class SlowStart:
             self.misses[int(at_s)] = self.misses.get(int(at_s), 0) + 1
 
     def allowed(self, outstanding: int, now_s: float) -> int | None:
-        """How many more bookings may be made now; None for any number.
+        """How many more bookings may be made now; None for any number: slow start is over.
 
         Args:
             outstanding: bookings of which nothing was heard yet.
@@ -55,11 +55,17 @@ class SlowStart:
             return max(0, 1 - outstanding)
         if self.since_s is not None:
             calm = starts > 0 and misses == 0 and now_s - self.since_s > _CALM_S
-            if starts >= _ENOUGH_STARTS or calm:
+            too_many = starts > 0 and misses >= _FEW_MISSES
+            if starts >= _ENOUGH_STARTS or calm or too_many:
                 self.since_s = None
-        elif misses > starts and misses >= _FEW_MISSES:
+        elif starts == 0 and misses >= _FEW_MISSES:
             self.since_s = now_s
         return None if self.since_s is None else max(0, max(2, 2 * starts) - outstanding)
+
+    @property
+    def starts_per_s(self) -> float:
+        """Calls that started, over the last seconds in which any did."""
+        return sum(self.starts.values()) / len(self.starts) if self.starts else 0.0
 
     def as_list(self) -> list[Any]:
         """As JSON values."""

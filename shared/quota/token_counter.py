@@ -105,6 +105,7 @@ def _book(counter: CounterState, request: Book, ledger: Ledger) -> Answer:
         reserved=fitting.index(request.reserved) if request.reserved in fitting else None,
         delay_s=request.delay_s,
         horizon_s=HORIZON_S if request.horizon_s is None else request.horizon_s,
+        spacing_s=request.spacing_s,
     )
     made: list[Booking | None] = [None] * len(request.jobs)
     for number, booking in zip(fitting, bookings, strict=True):

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from shared.messages import Priority
-from shared.quota.admission import MAX_HEARD, MAX_JOBS, Admission, Heard, Plan, Round
+from shared.quota.admission import MAX_HEARD, MAX_JOBS, Admission
+from shared.quota.cycle import Heard, OpenCalls, Plan, Round
 from shared.quota.fair_queue import PendingJob, Queue
 from shared.quota.freeze import Freeze
 from shared.quota.limits import Limits
@@ -16,6 +17,7 @@ from shared.quota.token_counter import apply
 from tests.unit.quota.world import START_S
 
 NOTHING = Heard()
+NONE_OPEN = OpenCalls()
 LIMITS = Limits(tpm=60_000, rpm=3_600).as_dict()
 
 
@@ -36,11 +38,13 @@ class Pump:
             state.slow_start.last_start_s = START_S - 1
             self.state = state.as_dict()
 
-    def plan(self, queues: list[Queue], heard: Heard = NOTHING, outstanding: int = 0) -> Plan:
-        return self.admission.plan(self.state, queues, heard, outstanding, self.now_s)
+    def plan(self, queues: list[Queue], heard: Heard = NOTHING, open_calls: OpenCalls = NONE_OPEN) -> Plan:
+        return self.admission.plan(self.state, queues, heard, open_calls, self.now_s)
 
-    def cycle(self, queues: list[Queue], heard: Heard = NOTHING, outstanding: int = 0) -> tuple[Plan, Round]:
-        plan = self.plan(queues, heard, outstanding)
+    def cycle(
+        self, queues: list[Queue], heard: Heard = NOTHING, open_calls: OpenCalls = NONE_OPEN
+    ) -> tuple[Plan, Round]:
+        plan = self.plan(queues, heard, open_calls)
         answer = None
         if plan.payload is not None:
             payload = json.loads(json.dumps(plan.payload))
@@ -94,7 +98,7 @@ def test_after_a_pause_one_job_is_a_probe() -> None:
     plan, result = pump.cycle([_queue(50)])
     assert [job.id for job in plan.jobs] == ["a0"]
     assert result.next_s == START_S + 3
-    plan, result = pump.cycle([_queue(50)], outstanding=1)
+    plan, result = pump.cycle([_queue(50)], open_calls=OpenCalls(1))
     assert plan.payload is None
     assert result.next_s == START_S + 3
 

@@ -36,14 +36,22 @@ def test_it_ends_after_a_while_without_a_miss() -> None:
     assert slow.allowed(0, START_S + 53) is None
 
 
-def test_it_begins_again_when_more_is_missed_than_started() -> None:
+def test_it_begins_again_when_all_is_missed() -> None:
     slow = SlowStart()
     slow.hear([START_S + n / 10 for n in range(60)], [])
     assert slow.allowed(0, START_S + 6) is None
     slow.hear([], [START_S + 15] * 7)
     assert slow.allowed(0, START_S + 17) is None
-    slow.hear([START_S + 17], [START_S + 17] * 3)
+    slow.hear([], [START_S + 17] * 3)
     assert slow.allowed(0, START_S + 18) == 2
+
+
+def test_it_does_not_begin_again_while_some_start() -> None:
+    slow = SlowStart()
+    slow.hear([START_S + n / 10 for n in range(60)], [])
+    assert slow.allowed(0, START_S + 6) is None
+    slow.hear([START_S + 17], [START_S + 17] * 100)
+    assert slow.allowed(0, START_S + 18) is None
 
 
 def test_what_is_long_past_is_forgotten_through_json() -> None:
