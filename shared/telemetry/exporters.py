@@ -19,8 +19,8 @@ from opentelemetry.sdk.metrics import (
     UpDownCounter,
 )
 from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricExportResult, MetricsData
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter, SpanExportResult
 
 from shared.telemetry.bounded_file import BoundedFile
 from shared.telemetry.formats import printable
@@ -38,8 +38,14 @@ AZURE_TEMPORALITY: dict[type, AggregationTemporality] = {
 """What the exporter of Azure Monitor asks for, which has to be known before it is made."""
 
 
-def span_exporters(settings: TelemetrySettings, provider: TracerProvider | None = None) -> list[SpanExporter]:
-    """Those of traces.
+QUEUE = 8_192
+"""Spans that may wait for their export; more are dropped, which the SDK says once. As many logs."""
+EXPORT_DELAY_MS = 1_000
+"""Spans and logs leave after this: an instance that is ended loses no more."""
+
+
+def span_processors(settings: TelemetrySettings, provider: TracerProvider | None = None) -> list[SpanProcessor]:
+    """Those of traces, each with a thread of its own.
 
     Args:
         provider: whose spans they get: Azure Monitor's asks it whose telemetry this is.
@@ -55,11 +61,16 @@ def span_exporters(settings: TelemetrySettings, provider: TracerProvider | None 
 
         return OTLPSpanExporter()
 
-    def file() -> SpanExporter:
-        return SpanLines(_stream(settings, "traces"))
+    def batches(make: Callable[[], SpanExporter]) -> SpanProcessor:
+        return BatchSpanProcessor(_LateSpanExporter(make), QUEUE, EXPORT_DELAY_MS)
 
-    makers = {"azure": azure, "otlp": otlp, "file": file, "console": _console_spans}
-    return [_LateSpanExporter(makers[name]) for name in settings.exporters if name in makers]
+    makers: dict[str, Callable[[], SpanProcessor]] = {
+        "azure": lambda: batches(azure),
+        "otlp": lambda: batches(otlp),
+        "file": lambda: SpanLines(_stream(settings, "traces"), QUEUE, EXPORT_DELAY_MS),
+        "console": lambda: batches(_console_spans),
+    }
+    return [makers[name]() for name in settings.exporters if name in makers]
 
 
 def metric_exporters(settings: TelemetrySettings) -> list[MetricExporter]:

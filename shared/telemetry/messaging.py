@@ -3,9 +3,11 @@
 A message carries the context of the span that sent it, so that its trace goes on with whoever receives it.
 """
 
+import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import TracebackType
 
 from shared.telemetry.metrics import increment_counter, observe
 from shared.telemetry.tracing import (
@@ -13,6 +15,7 @@ from shared.telemetry.tracing import (
     Kind,
     Parent,
     Span,
+    SpanScope,
     TagValue,
     current_traceparent,
     entry,
@@ -23,15 +26,6 @@ from shared.telemetry.tracing import (
 SYSTEM = "servicebus"
 
 _tracer = get_tracer(__name__)
-
-
-def _tags(operation: str, queue: str) -> dict[str, TagValue]:
-    return {
-        "messaging.system": SYSTEM,
-        "messaging.operation.name": operation,
-        "messaging.operation.type": operation,
-        "messaging.destination.name": queue,
-    }
 
 
 @contextmanager
@@ -68,14 +62,12 @@ def sending(queue: str, messages: Sequence[tuple[str, str | None]]) -> Iterator[
         for scope in scopes:
             scope.end()
         if messages:
-            tags = {**_metric_tags("send", queue), ERROR_TYPE: failed}
-            increment_counter("messaging.client.sent.messages", len(messages), tags)
+            increment_counter("messaging.client.sent.messages", len(messages), _metric_tags("send", queue, failed))
 
 
-@contextmanager
 def processing(
     queue: str, message_id: str, traceparent: str | None, *, delivery_count: int = 1, correlation_id: str | None = None
-) -> Iterator[Span]:
+) -> "Processing":
     """A span for the work that a message brings about: what consumes it, unless the host has a span for that.
 
     Args:
@@ -94,24 +86,47 @@ def processing(
             "messaging.servicebus.message.delivery_count": delivery_count,
         },
     )
-    began_s = time.perf_counter()
-    failed: str | None = None
-    try:
-        with scope as span:
-            yield span
-    except BaseException as error:
-        failed = error_code(error)
-        raise
-    finally:
-        tags = {**_metric_tags("process", queue), ERROR_TYPE: failed}
-        observe("messaging.process.duration", time.perf_counter() - began_s, tags)
+    return Processing(queue, scope)
 
 
-def _metric_tags(operation: str, queue: str) -> dict[str, str]:
+class Processing:
+    """See `processing`."""
+
+    __slots__ = ("_began_s", "_queue", "_scope")
+
+    def __init__(self, queue: str, scope: SpanScope) -> None:
+        self._queue = queue
+        self._scope = scope
+
+    def __enter__(self) -> Span:
+        self._began_s = time.perf_counter()
+        return self._scope.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._scope.__exit__(kind, error, trace)
+        failed = None if error is None else error_code(error)
+        tags = _metric_tags("process", self._queue, failed)
+        observe("messaging.process.duration", time.perf_counter() - self._began_s, tags)
+
+
+@functools.cache
+def _tags(operation: str, queue: str) -> Mapping[str, TagValue]:
+    return {
+        "messaging.system": SYSTEM,
+        "messaging.operation.name": operation,
+        "messaging.operation.type": operation,
+        "messaging.destination.name": queue,
+    }
+
+
+def _metric_tags(operation: str, queue: str, failed: str | None) -> dict[str, str | None]:
     return {
         "messaging.system": SYSTEM,
         "messaging.operation.name": operation,
         "messaging.destination.name": queue,
+        ERROR_TYPE: failed,
     }
 
 

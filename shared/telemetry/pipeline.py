@@ -11,22 +11,17 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
 from prometheus_client import CollectorRegistry
 
-from shared.telemetry.exporters import log_exporters, metric_exporters, span_exporters
+from shared.telemetry.exporters import EXPORT_DELAY_MS, QUEUE, log_exporters, metric_exporters, span_processors
 from shared.telemetry.log_export import LogExportHandler
 from shared.telemetry.metrics import use_meter_provider
 from shared.telemetry.redaction import Redactor
 from shared.telemetry.tracing import chosen_span_id, use_tracer_provider
 from shared.telemetry_settings import TelemetrySettings
 
-_QUEUE = 8_192
-"""Spans that may wait for their export; more are dropped, which the SDK says once."""
-EXPORT_DELAY_MS = 1_000
-"""Spans and logs leave after this: an instance that is ended loses no more."""
 _INSTANCE = "service.instance.id"
 _FLUSH_MS = 3_000
 
@@ -115,12 +110,10 @@ class ChosenIds(RandomIdGenerator):
 
 def _tracer_provider(settings: TelemetrySettings, resource: Resource) -> TracerProvider | None:
     provider = TracerProvider(sampler_of(settings), resource, id_generator=ChosenIds())
-    exporters = span_exporters(settings, provider)
-    if not exporters:
-        return None
-    for exporter in exporters:
-        provider.add_span_processor(BatchSpanProcessor(exporter, _QUEUE, EXPORT_DELAY_MS))
-    return provider
+    processors = span_processors(settings, provider)
+    for processor in processors:
+        provider.add_span_processor(processor)
+    return provider if processors else None
 
 
 def _logger_provider(settings: TelemetrySettings, resource: Resource) -> LoggerProvider | None:
@@ -129,7 +122,7 @@ def _logger_provider(settings: TelemetrySettings, resource: Resource) -> LoggerP
         return None
     provider = LoggerProvider(resource)
     for exporter in exporters:
-        provider.add_log_record_processor(BatchLogRecordProcessor(exporter, EXPORT_DELAY_MS, max_queue_size=_QUEUE))
+        provider.add_log_record_processor(BatchLogRecordProcessor(exporter, EXPORT_DELAY_MS, max_queue_size=QUEUE))
     return provider
 
 

@@ -60,17 +60,18 @@ def use_tracer_provider(provider: "TracerProvider | None") -> None:
 
 
 class Span:
-    """A piece of work.
+    """A piece of work, and what records it. Where nothing does, it hands on the traceparent that it was given."""
 
-    Attributes:
-        traceparent: the context to hand on (W3C Trace Context); None where there is none.
-    """
+    __slots__ = ("_given", "_span")
 
-    __slots__ = ("_span", "traceparent")
-
-    def __init__(self, traceparent: str | None, span: "otel.Span | None" = None) -> None:
-        self.traceparent = traceparent
+    def __init__(self, span: "otel.Span | None", given: str | None = None) -> None:
         self._span = span
+        self._given = given
+
+    @property
+    def traceparent(self) -> str | None:
+        """The context to hand on (W3C Trace Context); None where there is none."""
+        return self._given if self._span is None else _traceparent(self._span.get_span_context())
 
     def set_tag(self, name: str, value: TagValue | None) -> None:
         """Say something of it; None says nothing."""
@@ -176,7 +177,7 @@ class SpanScope:
         """Begin it without making it the current one."""
         name, kind, parent, links, tags, start_s = self._arguments
         if self._tracer is None:
-            return Span(parent if isinstance(parent, str) else None)
+            return Span(None, parent if isinstance(parent, str) else None)
         self._span = self._tracer.start_span(
             name,
             _context(parent),
@@ -187,7 +188,7 @@ class SpanScope:
             record_exception=False,  # its text and stack may quote what they shouldn't
             set_status_on_exception=False,
         )
-        return Span(_traceparent(self._span.get_span_context()), self._span)
+        return Span(self._span)
 
     def end(self, end_s: float | None = None) -> None:
         """End what `start` began."""
@@ -206,7 +207,7 @@ class SpanScope:
         if self._token is not None:
             otel_context.detach(self._token)
         if error is not None:
-            Span(None, self._span).fail(error_code(error))
+            Span(self._span).fail(error_code(error))
         self.end()
 
 
@@ -246,10 +247,10 @@ def current_traceparent() -> str | None:
 
 def current_span() -> Span:
     """The span that runs here."""
-    span = otel.get_current_span()
-    return Span(_traceparent(span.get_span_context()), span if span.is_recording() else None)
+    return Span(otel.get_current_span())
 
 
+@functools.lru_cache(256)  # a job's traceparent is read again for each of its spans
 def span_context(traceparent: str | None) -> "SpanContext | None":
     """What a traceparent says; None where it says nothing."""
     match = _TRACEPARENT.fullmatch(traceparent or "")

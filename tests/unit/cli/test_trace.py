@@ -15,7 +15,7 @@ from shared.config import telemetry_settings
 from shared.jobs.record import JobRecord
 from shared.messages import Envelope
 from shared.storage.payloads import Payload
-from shared.telemetry.exporters import span_exporters
+from shared.telemetry.exporters import span_processors
 from shared.telemetry.tracing import Kind, get_tracer
 from shared.telemetry_settings import TelemetrySettings
 from tests.support.recording import recording
@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> TelemetrySettings:
 
 def write(settings: TelemetrySettings) -> None:
     """Two jobs and the cycle that let both through."""
-    (exporter,) = span_exporters(settings)
+    (processor,) = span_processors(settings)
     with recording() as recorded:
         for job in ("j1", "j2"):
             with (
@@ -42,8 +42,9 @@ def write(settings: TelemetrySettings) -> None:
                 inner.fail("invalid_message")
         with tracer.start_span("pump gpt", links=(inner.traceparent,), tags={"sluice.pump.booked": 2}):
             pass
-        exporter.export(recorded.spans)
-    exporter.shutdown()
+    for span in recorded.spans:
+        processor.on_end(span)
+    processor.shutdown()
 
 
 def test_the_spans_of_a_job_are_those_of_its_trace(settings: TelemetrySettings) -> None:

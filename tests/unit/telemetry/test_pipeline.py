@@ -16,7 +16,7 @@ from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 from shared.config import telemetry_settings
 from shared.telemetry import start
 from shared.telemetry.events import log_event
-from shared.telemetry.exporters import AZURE_TEMPORALITY, span_exporters, span_line
+from shared.telemetry.exporters import AZURE_TEMPORALITY, span_line, span_processors
 from shared.telemetry.metrics import increment_counter
 from shared.telemetry.pipeline import sampler_of
 from shared.telemetry.prometheus import Figure, render
@@ -138,15 +138,16 @@ def test_the_exporters_of_azure_are_as_ours_take_them_to_be() -> None:
 
 
 def test_exporters_are_made_with_the_first_export(settings: TelemetrySettings, recorded: Recorded) -> None:
-    exporters = span_exporters(replace(settings, exporters=("file", "prometheus", "console")))
-    assert len(exporters) == 2
+    processors = span_processors(replace(settings, exporters=("file", "prometheus", "console")))
+    assert len(processors) == 2
     assert not settings.file_of("traces").exists()
     with tracer.start_span("work"):
         pass
-    exporters[0].export(recorded.spans)
+    processors[0].on_end(recorded.spans[0])
+    processors[0].force_flush()
     assert settings.file_of("traces").exists()
-    for exporter in exporters:
-        exporter.shutdown()
+    for processor in processors:
+        processor.shutdown()
 
 
 def test_a_span_on_the_console_is_one_line(recorded: Recorded) -> None:

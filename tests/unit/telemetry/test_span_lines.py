@@ -4,12 +4,14 @@ import io
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.json.file import FileSpanExporter
-from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, StaticSampler
 
-from shared.telemetry.span_lines import SpanLines, line_of
+from shared.telemetry.span_lines import SpanLines, line_of, text_of
 from shared.telemetry.tracing import Kind, get_tracer
 from tests.support.recording import recording
 
@@ -48,14 +50,42 @@ def test_they_are_what_the_library_writes(
         ):
             if failed:
                 span.fail("code")
-    assert json.loads(line_of(recorded.spans)) == theirs(recorded.spans)
+    assert json.loads(line_of([text_of(span) for span in recorded.spans])) == theirs(recorded.spans)
 
 
-def test_a_full_disk_is_a_failed_export() -> None:
+def written(*, stream: io.StringIO, sampler: StaticSampler = ALWAYS_ON) -> list[str]:
+    """Lines of two spans."""
+    provider = TracerProvider(sampler)
+    provider.add_span_processor(SpanLines(stream, 1_000, 60_000))
+    for name in ("one", "two"):
+        provider.get_tracer("x").start_span(name).end()
+    provider.force_flush()
+    lines = stream.getvalue().splitlines()
+    provider.shutdown()
+    return lines
+
+
+def test_a_batch_is_a_line() -> None:
+    (line,) = written(stream=io.StringIO())
+    (resource,) = json.loads(line)["resourceSpans"]
+    (scope,) = resource["scopeSpans"]
+    assert {span["name"] for span in scope["spans"]} == {"one", "two"}
+
+
+def test_what_is_recorded_but_not_sampled_is_not_written() -> None:
+    assert written(stream=io.StringIO(), sampler=StaticSampler(Decision.RECORD_ONLY)) == []
+
+
+def test_a_value_that_is_none_keeps_no_span_from_ending() -> None:
+    context = TracerProvider().get_tracer("x").start_span("x").get_span_context()
+    span = ReadableSpan("x", context, attributes={"a": None})
+    assert '{"key":"a","value":{}}' in text_of(span).text
+
+
+def test_a_full_disk_costs_the_batch_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
     class Full(io.StringIO):
         def write(self, text: str, /) -> int:
             raise OSError(28, "No space left on device")
 
-    with recording() as recorded, get_tracer("x").start_span("x"):
-        pass
-    assert SpanLines(Full()).export(recorded.spans) is SpanExportResult.FAILURE
+    assert written(stream=Full()) == []
+    assert caplog.text == ""
