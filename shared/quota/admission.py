@@ -66,7 +66,7 @@ class Admission:
         fair = FairQueue(pump.fair, self.weights)
         jobs = fair.order(queues, most, _MOST_MINUTES * self.limits["tpm"]) if most else []
         payload = self._payload(pump, jobs, heard, now_s) if jobs or heard.released or _many(heard) else None
-        return Plan(jobs, payload, pump.as_dict(), slow is not None, now_s, len(jobs) == rated)
+        return Plan(jobs, payload, pump.as_dict(), slow is not None, now_s, bound=0 < len(jobs) == rated)
 
     def place(self, plan: Plan, answer: dict[str, Any] | None, queues: Sequence[Queue], now_s: float) -> Round:
         """End a cycle.
@@ -169,7 +169,7 @@ class Admission:
         if booked + failed == len(plan.jobs):
             if plan.slow:
                 return max(now_s, plan.began_s + cadence.slow_start_s)
-            if plan.bound:
+            if plan.bound and not _full(plan.payload):
                 return max(now_s, plan.began_s + cadence.cycle_s)
             return now_s + cadence.at_once_s
         few = booked < cadence.few_jobs
@@ -184,6 +184,11 @@ def _waiting(queues: Sequence[Queue], gone: Sequence[PendingJob]) -> set[tuple[s
             left[queue.jobs[0].app, queue.jobs[0].priority] += len(queue.jobs) + queue.more
     left.subtract((job.app, job.priority) for job in gone)
     return {key for key, count in left.items() if count > 0}
+
+
+def _full(payload: Mapping[str, Any] | None) -> bool:
+    """Whether more may be left to be heard: without it, calls that run look overdue."""
+    return payload is not None and len(payload["settled"]) + len(payload["released"]) >= MAX_HEARD
 
 
 def _many(heard: Heard) -> bool:

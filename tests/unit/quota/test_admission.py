@@ -93,6 +93,19 @@ def test_when_the_next_cycle_is(queues: list[Queue], after_s: float | None) -> N
     assert result.next_s == (None if after_s is None else pytest.approx(START_S + after_s))
 
 
+def test_a_rate_that_binds_waits_for_the_next_cycle_unless_more_is_left_to_be_heard() -> None:
+    settled = [(START_S - 1, 1, 0, START_S - 0.9)] * MAX_HEARD
+    for heard, after_s in ((Heard(settled=settled[1:]), 5), (Heard(settled=settled), 0.65)):
+        pump = Pump()
+        state = PumpState.from_dict(pump.state)
+        state.start_rate.begin(10.0, START_S)
+        pump.state = state.as_dict()
+        plan, result = pump.cycle([_queue(300)], heard)
+        assert (len(plan.jobs), plan.bound) == (70, True)
+        assert [placement.start_s for placement in result.placements[::10]] == [START_S + 0.5 + n for n in range(7)]
+        assert result.next_s == pytest.approx(START_S + after_s)
+
+
 def test_after_a_pause_one_job_is_a_probe() -> None:
     pump = Pump(warm=False)
     plan, result = pump.cycle([_queue(50)])
