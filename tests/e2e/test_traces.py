@@ -228,8 +228,10 @@ async def test_no_telemetry_holds_anything_of_a_jobs_contents(system: System, un
     system.send({job_id: json.dumps(body).encode() for job_id, body in feedback.items()})
     reasoning = {"task": f"What of {marker}?", "inputs": [{"id": "a", "text": f"It is {marker}."}]}
     system.send({f"r-{unique}": json.dumps(reasoning).encode()}, queue="reasoning-in")
-    audio = {"audio": f"audio-sent/{marker}.flac", "metadata": {"note": marker}}
-    system.send({f"a-{unique}": json.dumps(audio).encode()}, queue="audio-in")
+    missing = {"audio": f"audio-sent/{marker}.flac", "metadata": {"note": marker}}
+    speech = {"audio": upload(system, f"{unique}.flac", SPEECH.read_bytes()), "prompt": f"A speech of {marker}."}
+    audio = {f"a-{unique}": missing, f"s-{unique}": speech}
+    system.send({job_id: json.dumps(body).encode() for job_id, body in audio.items()}, queue="audio-in")
 
     ended = await system.outcomes(list(feedback))
     assert {job_id: outcome["status"] for job_id, outcome in ended.items()} == {
@@ -238,11 +240,19 @@ async def test_no_telemetry_holds_anything_of_a_jobs_contents(system: System, un
         f"refused-{unique}": "failed",
     }
     await system.outcomes([f"r-{unique}"], "reasoning")
-    assert (await system.outcomes([f"a-{unique}"], "audio"))[f"a-{unique}"]["status"] == "failed"
+    heard = await system.outcomes(list(audio), "audio")
+    assert {job_id: outcome["status"] for job_id, outcome in heard.items()} == {
+        f"a-{unique}": "failed",
+        f"s-{unique}": "succeeded",
+    }
+    words = heard[f"s-{unique}"]["result"]["text"].split()
+    spoken = {" ".join(words[n : n + 3]) for n in range(len(words) - 2)}
+    assert len(spoken) > 10
     await trace_of(system, f"f-{unique}", "feedback-without-sender")
 
     written = telemetry(system)
     assert {signal: marker in text for signal, text in written.items()} == dict.fromkeys(written, False)
+    assert [(signal, said) for signal, text in written.items() for said in spoken if said in text] == []
     assert "gen_ai.client.token.usage" in written["metrics"]
     assert "gen_ai.client.operation.duration" in written["metrics"]
     assert f"f-{unique}" in written["logs"]
