@@ -74,6 +74,9 @@ class Source:
             first = list(islice(dataset.rows, _EXAMPLES))
             examples = [row.values for row in first if isinstance(row, InputRow)]
             mapping, guessed = map_columns(self.kind, dataset.columns, self.told, self.constants, examples)
+            if self.path.is_dir():
+                # Where they will be: a file's name alone is no recording that a job may name.
+                mapping = replace(mapping, prefixes={"audio": f"{SENT_CONTAINER}/"})
             yield Dataset(dataset.columns, chain(first, dataset.rows)), mapping, guessed
 
     def digest(self, mapping: ColumnMapping) -> str:

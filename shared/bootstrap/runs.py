@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobServiceClient
 
 _FIELDS = {
-    "reasoning": ["answer", "confidence", "steps", "evidence"],
+    "reasoning": ["answer", "confidence", "verification", "steps", "evidence"],
     "audio": ["text", "text_blob", "language", "duration_s", "files", "analysis"],
 }
 
