@@ -14,8 +14,9 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.console import EXIT_JOBS_FAILED, EXIT_OK, EXIT_USAGE, err, out
+from cli.console import EXIT_INTERRUPTED, EXIT_JOBS_FAILED, EXIT_OK, EXIT_USAGE, err, out
 from cli.outcomes import outcome_table
+from cli.questions import agreed
 from cli.run_files import open_dataset
 from cli.run_view import watch_run
 from shared.bootstrap import Backend
@@ -116,7 +117,8 @@ async def start(system: Backend, wanted: Start) -> int:
     source = wanted.source
     with source.mapped() as (dataset, mapping, guessed):
         show_mapping(mapping, guessed, source.path.name)
-        if guessed and not wanted.yes and not _agreed("Go on with these columns?"):
+        otherwise = "Answer with --yes, or say the columns with --map."
+        if guessed and not wanted.yes and not agreed("Go on with these columns?", otherwise):
             return EXIT_USAGE
         digest = await asyncio.to_thread(source.digest, mapping)
         name = wanted.name or run_name(source.path.name, digest)
@@ -141,9 +143,8 @@ async def start(system: Backend, wanted: Start) -> int:
         stored = await reading.spool(stored, limit=wanted.sample)
         await watch_run(system, name)
         await _show_sample(system, name)
-        if not wanted.yes and not _agreed("Go on with the whole file?"):
-            err.print(f"Run {name} waits: `sluice run start` with the same file goes on, `sluice run cancel` ends it.")
-            return EXIT_OK
+        if not wanted.yes and (code := _whole_file(name)) is not None:
+            return code
     stored = await reading.spool(stored)
     out.print(name, highlight=False)
     err.print(f"Run [bold]{name}[/]: {stored.jobs:,} jobs of {stored.read:,} rows.", highlight=False)
@@ -227,12 +228,17 @@ def show_mapping(mapping: ColumnMapping, guessed: list[str], file: str) -> None:
         err.print(f"  {name} is {escape(str(flat(value)))} in every row", highlight=False)
 
 
-def _agreed(question: str) -> bool:
-    """What somebody says; where nobody can be asked, the command says how to answer."""
-    if err.is_terminal:
-        return typer.confirm(question, err=True, default=True)
-    err.print(f"{question} Answer with --yes, or say the columns with --map.")
-    return False
+def _whole_file(name: str) -> int | None:
+    """Ask whether to go on after the sample. Returns the exit code where the answer is no."""
+    code = EXIT_OK
+    try:
+        if agreed("Go on with the whole file?", "Answer with --yes."):
+            return None
+    except typer.Abort:
+        err.print()
+        code = EXIT_INTERRUPTED
+    err.print(f"Run {name} waits: `sluice run start` with the same file goes on, `sluice run cancel` ends it.")
+    return code
 
 
 async def _show_sample(system: Backend, name: str) -> None:
