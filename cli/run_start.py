@@ -33,7 +33,7 @@ from shared.runs.spooling import RowCheck, Spooled
 from shared.runs.table_cells import neutral
 
 _EXAMPLES = 100
-_FILE = "file"
+FILE = "file"
 _REJECTS_SHOWN = 5
 
 
@@ -66,7 +66,7 @@ class Source:
             return
         if self.kind != "audio":
             raise DatasetError(f"{self.path} is a folder; {self.kind} jobs are read from a file.")
-        yield Dataset([_FILE], (InputRow(n, n, {_FILE: path.name}) for n, path in enumerate(files_of(self.path), 1)))
+        yield Dataset([FILE], (InputRow(n, n, {FILE: path.name}) for n, path in enumerate(files_of(self.path), 1)))
 
     @contextmanager
     def mapped(self) -> Iterator[tuple[Dataset, ColumnMapping, list[str]]]:
@@ -206,9 +206,9 @@ class _Reading:
     async def _upload(self, part: int, row: PartRow) -> PartRow:
         """A recording goes into its job's folder, so that it is deleted with the job."""
         prefix = JobRecord.prefix("audio", run_job_id(self._name, part, row.number))
-        blob = f"{prefix}/{row.values[_FILE]}"
+        blob = f"{prefix}/{row.values[FILE]}"
         container = self._system.blobs.get_container_client(SENT_CONTAINER)
-        with (self._source.path / str(row.values[_FILE])).open("rb") as file:
+        with (self._source.path / str(row.values[FILE])).open("rb") as file:
             await container.upload_blob(blob, file, overwrite=True, max_concurrency=4)
         return replace(row, body={**(row.body or {}), "audio": f"{SENT_CONTAINER}/{blob}"})
 
