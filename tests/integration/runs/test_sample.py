@@ -13,7 +13,7 @@ from shared.jobs.record import JobState
 from shared.runs.rows import RunState
 from tests.integration.runs.conftest import World
 
-ROWS, SAMPLE = 60, 20
+ROWS, SAMPLE = 20, 8
 
 
 class Person:
