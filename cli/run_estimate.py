@@ -8,23 +8,19 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from cli.console import EXIT_OK, err, out
+from cli.console import EXIT_OK, out
 from cli.quota import quota_facts
+from cli.run_estimate_steps import CHUNK, OVERHEAD_S, estimate_steps, known_quota, spinner, until
 from cli.run_start import Source, show_mapping
 from cli.run_view import cost_of
 from shared.bootstrap import Backend
-from shared.errors import ConfigurationError
 from shared.jobs.feedback import FeedbackJob
 from shared.runs.estimate import Quota, duration_s
 from shared.runs.parts import PartRow
 from shared.runs.spooling import RowCheck
 
-_BACKLOG_LIMIT = 100_000
-_OVERHEAD_S = 5.0
-_CHUNK = 1_000
 _ENOUGH_CALLS = 20
 
 
@@ -63,15 +59,11 @@ async def estimate(system: Backend, source: Source, *, as_json: bool) -> int:
     """Say what a run of this file would need.
 
     Raises:
-        ConfigurationError: jobs of this kind take calls that nobody knows before.
         DatasetError, OSError
     """
     kind = system.kinds[source.kind]
     if not isinstance(kind, FeedbackJob):
-        raise ConfigurationError(
-            f"{source.kind} jobs take several calls that depend on each other: nobody can say before what they need. "
-            "Try some rows: `sluice run start --sample 20`."
-        )
+        return await estimate_steps(system, source, as_json=as_json)
     deployment = system.settings.chat.openai.deployment or ""
     quota = (await quota_facts(system))[deployment]
     output_tokens = _usual_output(quota, kind)
@@ -79,23 +71,14 @@ async def estimate(system: Backend, source: Source, *, as_json: bool) -> int:
     with source.mapped() as (dataset, mapping, guessed):
         show_mapping(mapping, guessed, source.path.name)
         check = RowCheck(kind, system.lines[source.kind], mapping)
-        with _spinner() as progress:
+        with spinner("counting tokens") as progress:
             task = progress.add_task("", rows=0)
             while chunk := await asyncio.to_thread(_checked, dataset.rows, check):
                 for row in chunk:
                     found.add(row, kind.max_tokens, output_tokens)
                 progress.update(task, rows=found.rows)
-    calls, tokens = await system.pending.backlog(deployment, _BACKLOG_LIMIT)
-    limits = quota["limits"]
-    known = Quota(
-        tpm=limits["tpm"],
-        rpm=limits["rpm"],
-        bias=quota.get("bias", 1.0),
-        backlog_calls=calls,
-        backlog_tokens=tokens,
-        frozen_s=quota.get("frozen_for_s", 0.0),
-    )
-    took_s = duration_s(found.jobs, found.charged_tokens, known, _OVERHEAD_S)
+    known = await known_quota(system, deployment, quota)
+    took_s = duration_s(found.jobs, found.charged_tokens, known, OVERHEAD_S)
     cost = cost_of(system, source.kind, found.input_tokens, found.output_tokens)
     facts = _facts(found, known, took_s, cost, system.settings.runs.currency, quota["error"])
     if as_json:
@@ -106,7 +89,7 @@ async def estimate(system: Backend, source: Source, *, as_json: bool) -> int:
 
 
 def _checked(rows: Iterator[Any], check: RowCheck) -> list[PartRow]:
-    return [check.check(row) for row in islice(rows, _CHUNK)]
+    return [check.check(row) for row in islice(rows, CHUNK)]
 
 
 def _usual_output(quota: dict[str, Any], kind: FeedbackJob) -> float:
@@ -150,11 +133,5 @@ def _table(facts: dict[str, Any]) -> Table:
     limits = f"{facts['tokens_per_minute']:,} tokens, {facts['requests_per_minute']:,} requests a minute"
     table.add_row("quota", limits + (" (of the settings: the app wasn't reached)" if facts["quota_note"] else ""))
     table.add_row("before it", f"{facts['backlog_calls']:,} calls with {facts['backlog_tokens']:,} tokens")
-    end = datetime.fromisoformat(facts["ends_at"]).astimezone()
-    table.add_row("takes", f"about {timedelta(seconds=round(facts['duration_s']))}, until {end:%Y-%m-%d %H:%M}")
+    table.add_row("takes", f"about {until(facts['duration_s'])}")
     return table
-
-
-def _spinner() -> Progress:
-    columns = (SpinnerColumn(), TextColumn("counting tokens, {task.fields[rows]:,} rows"))
-    return Progress(*columns, console=err, transient=True)

@@ -14,8 +14,9 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.console import EXIT_JOBS_FAILED, EXIT_OK, EXIT_USAGE, err, out
+from cli.console import EXIT_INTERRUPTED, EXIT_JOBS_FAILED, EXIT_OK, EXIT_USAGE, err, out
 from cli.outcomes import outcome_table
+from cli.questions import agreed
 from cli.run_files import open_dataset
 from cli.run_view import watch_run
 from shared.bootstrap import Backend
@@ -32,7 +33,7 @@ from shared.runs.spooling import RowCheck, Spooled
 from shared.runs.table_cells import neutral
 
 _EXAMPLES = 100
-_FILE = "file"
+FILE = "file"
 _REJECTS_SHOWN = 5
 
 
@@ -65,7 +66,7 @@ class Source:
             return
         if self.kind != "audio":
             raise DatasetError(f"{self.path} is a folder; {self.kind} jobs are read from a file.")
-        yield Dataset([_FILE], (InputRow(n, n, {_FILE: path.name}) for n, path in enumerate(files_of(self.path), 1)))
+        yield Dataset([FILE], (InputRow(n, n, {FILE: path.name}) for n, path in enumerate(files_of(self.path), 1)))
 
     @contextmanager
     def mapped(self) -> Iterator[tuple[Dataset, ColumnMapping, list[str]]]:
@@ -74,6 +75,9 @@ class Source:
             first = list(islice(dataset.rows, _EXAMPLES))
             examples = [row.values for row in first if isinstance(row, InputRow)]
             mapping, guessed = map_columns(self.kind, dataset.columns, self.told, self.constants, examples)
+            if self.path.is_dir():
+                # Where they will be: a file's name alone is no recording that a job may name.
+                mapping = replace(mapping, prefixes={"audio": f"{SENT_CONTAINER}/"})
             yield Dataset(dataset.columns, chain(first, dataset.rows)), mapping, guessed
 
     def digest(self, mapping: ColumnMapping) -> str:
@@ -113,7 +117,8 @@ async def start(system: Backend, wanted: Start) -> int:
     source = wanted.source
     with source.mapped() as (dataset, mapping, guessed):
         show_mapping(mapping, guessed, source.path.name)
-        if guessed and not wanted.yes and not _agreed("Go on with these columns?"):
+        otherwise = "Answer with --yes, or say the columns with --map."
+        if guessed and not wanted.yes and not agreed("Go on with these columns?", otherwise):
             return EXIT_USAGE
         digest = await asyncio.to_thread(source.digest, mapping)
         name = wanted.name or run_name(source.path.name, digest)
@@ -138,9 +143,8 @@ async def start(system: Backend, wanted: Start) -> int:
         stored = await reading.spool(stored, limit=wanted.sample)
         await watch_run(system, name)
         await _show_sample(system, name)
-        if not wanted.yes and not _agreed("Go on with the whole file?"):
-            err.print(f"Run {name} waits: `sluice run start` with the same file goes on, `sluice run cancel` ends it.")
-            return EXIT_OK
+        if not wanted.yes and (code := _whole_file(name)) is not None:
+            return code
     stored = await reading.spool(stored)
     out.print(name, highlight=False)
     err.print(f"Run [bold]{name}[/]: {stored.jobs:,} jobs of {stored.read:,} rows.", highlight=False)
@@ -202,9 +206,9 @@ class _Reading:
     async def _upload(self, part: int, row: PartRow) -> PartRow:
         """A recording goes into its job's folder, so that it is deleted with the job."""
         prefix = JobRecord.prefix("audio", run_job_id(self._name, part, row.number))
-        blob = f"{prefix}/{row.values[_FILE]}"
+        blob = f"{prefix}/{row.values[FILE]}"
         container = self._system.blobs.get_container_client(SENT_CONTAINER)
-        with (self._source.path / str(row.values[_FILE])).open("rb") as file:
+        with (self._source.path / str(row.values[FILE])).open("rb") as file:
             await container.upload_blob(blob, file, overwrite=True, max_concurrency=4)
         return replace(row, body={**(row.body or {}), "audio": f"{SENT_CONTAINER}/{blob}"})
 
@@ -224,12 +228,17 @@ def show_mapping(mapping: ColumnMapping, guessed: list[str], file: str) -> None:
         err.print(f"  {name} is {escape(str(flat(value)))} in every row", highlight=False)
 
 
-def _agreed(question: str) -> bool:
-    """What somebody says; where nobody can be asked, the command says how to answer."""
-    if err.is_terminal:
-        return typer.confirm(question, err=True, default=True)
-    err.print(f"{question} Answer with --yes, or say the columns with --map.")
-    return False
+def _whole_file(name: str) -> int | None:
+    """Ask whether to go on after the sample. Returns the exit code where the answer is no."""
+    code = EXIT_OK
+    try:
+        if agreed("Go on with the whole file?", "Answer with --yes."):
+            return None
+    except typer.Abort:
+        err.print()
+        code = EXIT_INTERRUPTED
+    err.print(f"Run {name} waits: `sluice run start` with the same file goes on, `sluice run cancel` ends it.")
+    return code
 
 
 async def _show_sample(system: Backend, name: str) -> None:

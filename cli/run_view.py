@@ -163,7 +163,8 @@ def _panel(view: RunView) -> Group:
         table.add_row("failures", ", ".join(f"{escape(code)} {count:,}" for code, count in reasons))
     table.add_row("speed", _speed(progress))
     cost = f", {view.cost:,.2f} {view.currency}" if view.cost is not None else ", cost not known: set SLUICE_PRICES"
-    table.add_row("tokens", f"{tally.input_tokens:,} in, {tally.output_tokens:,} out{cost}")
+    minutes = " (minutes of recordings not among it)" if spool.kind == "audio" else ""
+    table.add_row("tokens", f"{tally.input_tokens:,} in, {tally.output_tokens:,} out{cost}{minutes}")
     return Group(bar, table)
 
 

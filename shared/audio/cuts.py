@@ -15,6 +15,7 @@ from shared.audio.levels import Pause
 
 _WINDOW = 0.25  # of the longest chunk
 _LONG_PAUSE_S = 1.0  # is as good as any longer one
+_ROUNDED_S = 0.002  # by so much a chunk may be shorter, as its times are whole milliseconds
 _SHORTEST_S = 0.1  # of a pause that reaches into the window
 
 
@@ -58,6 +59,22 @@ def plan_cuts(duration_s: float, pauses: Sequence[Pause], chunk_s: float, overla
         start_s = end_s if pause else _whole_ms(end_s - overlap_s)
         shared_s = round(end_s - start_s, 3)
     return [*cuts, Cut(start_s, duration_s, shared_s)]
+
+
+def cut_counts(duration_s: float, chunk_s: float, overlap_s: float) -> tuple[int, int]:
+    """How many chunks `plan_cuts` makes at least and at most, wherever the pauses are.
+
+    Args:
+        duration_s, chunk_s, overlap_s: see plan_cuts.
+    """
+    least, most = max(1, math.ceil(duration_s / chunk_s)), 1
+    while duration_s > chunk_s:
+        # As little as a chunk may take off: it ends at the beginning of its window, or the next one repeats its end.
+        shared_s = max(chunk_s * _WINDOW / 2, overlap_s)
+        taken_s = chunk_s * (1 - _WINDOW) if duration_s >= 2 * chunk_s else duration_s / 2 - shared_s
+        duration_s -= taken_s - _ROUNDED_S
+        most += 1
+    return least, most
 
 
 def _whole_ms(time_s: float) -> float:

@@ -9,6 +9,8 @@ works at 192 kHz.
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,14 +134,29 @@ async def prepare(source: Path, folder: Path, ffmpeg: Path, limits: AudioLimits)
         ConfigurationError: FFmpeg can't be started, or is too old.
         OSError: the source can't be read.
     """
+    with _preparation(source, folder, ffmpeg, limits) as preparation:
+        try:
+            return await preparation.run()
+        except BaseException:
+            preparation.remove_chunks()
+            raise
+
+
+async def measure(source: Path, folder: Path, ffmpeg: Path, limits: AudioLimits) -> float:
+    """How long a recording is, in seconds: as it states itself; it is decoded only where it states nothing.
+
+    Args and errors are those of prepare(), as far as they show before a recording is decoded.
+    """
+    with _preparation(source, folder, ffmpeg, limits) as preparation:
+        return await preparation.measure()
+
+
+@contextmanager
+def _preparation(source: Path, folder: Path, ffmpeg: Path, limits: AudioLimits) -> Iterator["_Preparation"]:
     with disk_errors():
         work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder))
-    preparation = _Preparation(source, folder, work, ffmpeg, limits)
     try:
-        return await preparation.run()
-    except BaseException:
-        preparation.remove_chunks()
-        raise
+        yield _Preparation(source, folder, work, ffmpeg, limits)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -164,6 +181,11 @@ class _Preparation:
         cuts = plan_cuts(decoded.duration_s, decoded.levels.pauses(), limits.longest_chunk_s, limits.overlap_s)
         chunks = [await self._write(i, cut, decoded) for i, cut in enumerate(cuts)]
         return Prepared(decoded.duration_s, stream.codec, probe.container or "", tuple(chunks))
+
+    async def measure(self) -> float:
+        await asyncio.to_thread(self._check_file)
+        probe, stream = await self._probe()
+        return (await self._decode(probe, stream)).duration_s if probe.declared_s is None else probe.declared_s
 
     def remove_chunks(self) -> None:
         for path in self._begun:

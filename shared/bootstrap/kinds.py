@@ -123,12 +123,21 @@ def _reasoning(settings: Settings, blobs: "BlobServiceClient") -> ReasoningJob:
     )
 
 
-def _audio(settings: Settings, blobs: "BlobServiceClient", feedback: FeedbackJob) -> AudioJob:
+def audio_files(settings: Settings, blobs: "BlobServiceClient") -> AudioFiles:
+    """Fetches the recordings that jobs name."""
+    return AudioFiles(blobs, _audio_sources(settings, blobs), settings.media.max_bytes)
+
+
+def _audio_sources(settings: Settings, blobs: "BlobServiceClient") -> AudioSources:
     reserved = (PAYLOAD_CONTAINER, CLAIM_CHECK_CONTAINER, TRANSCRIPT_CONTAINER)
-    sources = AudioSources(blobs.url, settings.audio_containers, settings.audio_hosts, reserved)
+    return AudioSources(blobs.url, settings.audio_containers, settings.audio_hosts, reserved)
+
+
+def _audio(settings: Settings, blobs: "BlobServiceClient", feedback: FeedbackJob) -> AudioJob:
+    sources = _audio_sources(settings, blobs)
     chunks = BlobContainer(blobs, PAYLOAD_CONTAINER)
     media = settings.media
-    files = AudioFiles(blobs, sources, media.max_bytes)
+    files = audio_files(settings, blobs)
 
     async def cut(job: StepJob) -> dict[str, Any]:
         ffmpeg = find_ffmpeg(media.ffmpeg_path)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shared.config import Settings
+from shared.config import DeploymentSettings, Settings
 from shared.jobs.failures import FailedJobs
 from shared.jobs.feedback_profile import FeedbackProfile
 from shared.jobs.kinds import Kind
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobServiceClient
 
 _FIELDS = {
-    "reasoning": ["answer", "confidence", "steps", "evidence"],
+    "reasoning": ["answer", "confidence", "verification", "steps", "evidence"],
     "audio": ["text", "text_blob", "language", "duration_s", "files", "analysis"],
 }
 
@@ -115,9 +115,14 @@ def runs_of(run_store: RunStore, needs: RunNeeds) -> Runs:
 
 
 def price_of(settings: Settings, kind: str) -> Price | None:
-    """What the tokens of a kind of job cost; None where that isn't set."""
-    deployment = settings.reasoner if kind == "reasoning" else settings.chat
-    return settings.runs.prices.get(deployment.openai.base_model or deployment.openai.deployment or "")
+    """What the tokens of a kind of job cost; None where that isn't set. Of audio jobs those of the analysis."""
+    return prices_of_deployment(settings, settings.reasoner if kind == "reasoning" else settings.chat)[0]
+
+
+def prices_of_deployment(settings: Settings, deployment: DeploymentSettings) -> tuple[Price | None, float | None]:
+    """What a deployment's tokens and its minutes of recording cost; None where that isn't set."""
+    model = deployment.openai.base_model or deployment.openai.deployment or ""
+    return settings.runs.prices.get(model), settings.runs.minute_prices.get(model)
 
 
 def result_columns(settings: Settings, kind: str) -> list[str]:

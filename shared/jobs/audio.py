@@ -20,9 +20,11 @@ from shared.audio.transcript import Transcript, segments_as_dicts
 from shared.config import Queues
 from shared.errors import InvalidMessageError, PermanentError
 from shared.jobs.audio_analysis import AudioAnalysis
+from shared.jobs.audio_estimate import analysis_needs
 from shared.jobs.audio_manifest import PREPARE_STEP, Manifest
 from shared.jobs.audio_request import AudioRequest
 from shared.jobs.audio_transcription import is_transcription, transcribe, transcript_of, transcription_steps
+from shared.jobs.call_needs import NeedsRange
 from shared.jobs.kinds import Draft
 from shared.jobs.steps import Outputs, Round, Step, StepJob
 from shared.jobs.summary import Plan
@@ -90,6 +92,12 @@ class AudioJob:
     def estimate(self, request: AudioRequest) -> int:  # noqa: ARG002 - they are all alike
         """See StepwiseKind. A transcription takes a request and no tokens."""
         return 1
+
+    def analysis_needs(self, request: AudioRequest, duration_s: float) -> NeedsRange:
+        """What the analysis of a recording of this length will need, at most by so much speech as people speak."""
+        if request.analyse == "none" or self._analysis is None:
+            return NeedsRange()
+        return analysis_needs(self._analysis, request.analyse, duration_s)
 
     async def prepare(self, job: StepJob) -> dict[str, Any]:
         """See StepwiseKind. The recording becomes chunks."""

@@ -52,6 +52,10 @@ class AudioAnalysis:
         step = Step(_FEEDBACK_STEP, "analysing the feedback", tokens, needs, self._deployment)
         return Plan((step,), before.done, before.total + 1)
 
+    def max_tokens_of(self, step: Step) -> int:
+        """Longest answer of a step's call."""
+        return (self._feedback if step.name == _FEEDBACK_STEP else self._summariser).max_tokens
+
     async def run_step(
         self, step: Step, transcript: Transcript, outputs: Outputs, *, model: ModelClient, draft: Draft | None
     ) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.config import Queues
+from shared.jobs.call_needs import NeedsRange
 from shared.jobs.kinds import Draft
 from shared.jobs.reasoning_budget import budget_of
+from shared.jobs.reasoning_estimate import needs_of
 from shared.jobs.reasoning_inputs import InputReader, NoInputReader, check_references, load_inputs
 from shared.jobs.reasoning_limits import ReasoningLimits
 from shared.jobs.reasoning_profile import ReasoningProfile
@@ -67,11 +69,18 @@ class ReasoningJob:
 
     def estimate(self, request: ReasoningRequest) -> int:
         """See StepwiseKind. Inputs that are blobs count as empty: they are read when it is the job's turn."""
-        texts = {one.id: one.text or "" for one in request.inputs}
-        work = self._prepared(request, texts)
+        work = self._without_blobs(request)
         steps = next_round(work, {}).steps
         direct = () if work.parts else (work.call("solve", (), {}),)
         return max([*(step.tokens for step in steps), *(call.tokens(self._base_model) for call in direct)])
+
+    def needs(self, request: ReasoningRequest) -> NeedsRange:
+        """What the calls of a job will need; inputs that are blobs count as empty.
+
+        Raises:
+            InvalidMessageError: see Work.prepare.
+        """
+        return needs_of(self._without_blobs(request))
 
     async def prepare(self, job: StepJob) -> None:  # noqa: ARG002
         """See StepwiseKind. There is nothing to prepare."""
@@ -116,6 +125,9 @@ class ReasoningJob:
     async def _work(self, job: StepJob) -> Work:
         texts = await load_inputs(job.request, self._reader, self._limits)
         return await asyncio.to_thread(self._prepared, job.request, texts)
+
+    def _without_blobs(self, request: ReasoningRequest) -> Work:
+        return self._prepared(request, {one.id: one.text or "" for one in request.inputs})
 
     def _prepared(self, request: ReasoningRequest, texts: Mapping[str, str]) -> Work:
         return Work.prepare(request, texts, self._profile, self._limits, self._base_model, self._known)

@@ -104,10 +104,16 @@ def _groups(work: Work, outputs: Outputs, sources: Sequence[str]) -> list[list[s
     tokens = [work.notes_tokens(name, outputs[name]) for name in sources]
     if sum(tokens) <= work.budget.material:
         return None
-    return list(_packed(sources, tokens, work.budget.merge))
+    return list(packed(sources, tokens, work.budget.merge))
 
 
-def _packed(sources: Sequence[str], tokens: Sequence[int], room: int) -> Iterator[list[str]]:
+def packed(sources: Sequence[str], tokens: Sequence[int], room: int) -> Iterator[list[str]]:
+    """Notes in groups, each of which fits a call that merges.
+
+    Args:
+        tokens: of each.
+        room: for a group; one that is too large has its own.
+    """
     group: list[str] = []
     used = 0
     for name, size in zip(sources, tokens, strict=True):

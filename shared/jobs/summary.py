@@ -83,6 +83,11 @@ class Summariser:
                 field="SUMMARY_PROFILE",
             )
 
+    @property
+    def max_tokens(self) -> int:
+        """Longest answer of a call."""
+        return self._profile.max_tokens
+
     def plan(self, texts: Sequence[str], needs: tuple[str, ...], outputs: Outputs) -> Plan:
         """Decide what comes next.
 

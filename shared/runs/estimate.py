@@ -1,6 +1,10 @@
 """What a run will need: pure arithmetic over counts of tokens and what is known of the quota."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from shared.jobs.call_needs import Needs
+from shared.run_settings import Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +45,30 @@ def duration_s(calls: int, charged_tokens: int, quota: Quota, overhead_s: float 
     by_tokens_s = WINDOW_S * (charged_tokens + quota.backlog_tokens) * quota.bias / quota.tpm
     by_requests_s = WINDOW_S * (calls + quota.backlog_calls) / quota.rpm
     return quota.frozen_s + max(by_tokens_s, by_requests_s) + overhead_s
+
+
+def latest_s(needs: Iterable[tuple[Needs, Quota]], overhead_s: float = 0.0) -> float:
+    """How long it takes until the calls of all deployments have ended, side by side.
+
+    Jobs whose calls follow each other take longer where there are few of them: each waits for its own.
+    """
+    return max((duration_s(n.calls, n.charged_tokens, quota, overhead_s) for n, quota in needs), default=0.0)
+
+
+def money(needs: Needs, price: Price | None, minute_price: float | None) -> float | None:
+    """What calls of one deployment cost; None where a price that it takes isn't known.
+
+    Args:
+        price: of tokens.
+        minute_price: of a minute of recording.
+    """
+    cost = 0.0
+    if needs.input_tokens or needs.output_tokens:
+        if price is None:
+            return None
+        cost += price.of(needs.input_tokens, needs.output_tokens)
+    if needs.audio_s:
+        if minute_price is None:
+            return None
+        cost += needs.audio_s / 60 * minute_price
+    return cost

@@ -61,10 +61,15 @@ FORMS = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """Field -> column, and fields that are the same for every row."""
+    """Field -> column, and fields that are the same for every row.
+
+    Attributes:
+        prefixes: field -> text that stands before what is in its column.
+    """
 
     columns: Mapping[str, str]
     constants: Mapping[str, Any] = field(default_factory=dict)
+    prefixes: Mapping[str, str] = field(default_factory=dict)
 
     def body(self, kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """The body of a row's job. Empty cells are no fields."""
@@ -74,7 +79,8 @@ class ColumnMapping:
             value = values.get(column)
             if value is None or (isinstance(value, str) and not value.strip()):
                 continue
-            body[name] = str(value) if name in texts and isinstance(value, int | float) else value
+            value = str(value) if name in texts and isinstance(value, int | float) else value
+            body[name] = f"{prefix}{value}" if (prefix := self.prefixes.get(name)) else value
         return {**body, **self.constants}
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.audio.cuts import Cut, plan_cuts
+from shared.audio.cuts import Cut, cut_counts, plan_cuts
 from shared.audio.levels import Pause
 
 
@@ -99,3 +99,17 @@ def test_the_last_two_share_evenly() -> None:
 def test_senseless_lengths(chunk_s: float, overlap_s: float) -> None:
     with pytest.raises(ValueError, match="can't overlap"):
         plan_cuts(300, [], chunk_s, overlap_s)
+
+
+@given(recordings())
+def test_how_many_there_may_be_is_known_before(recording: tuple[float, list[Pause], float, float]) -> None:
+    duration_s, _, chunk_s, overlap_s = recording
+    least, most = cut_counts(duration_s, chunk_s, overlap_s)
+    assert least <= len(plan_cuts(*recording)) <= most
+    assert most <= 2 * least
+
+
+def test_a_short_recording_is_one_chunk() -> None:
+    assert cut_counts(600, 600, 5) == (1, 1)
+    assert cut_counts(601, 600, 5) == (2, 2)
+    assert cut_counts(3600, 600, 5) == (6, 8)
