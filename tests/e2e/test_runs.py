@@ -18,6 +18,7 @@ Record = Callable[[str, object], None]
 # 200,000 take two cores one and a half hours: docs/runs.md, "How fast".
 FULL_SIZE = int(os.environ.get("SLUICE_ACCEPT_ROWS", "20000"))
 FILE_SIZE = 200_000
+LOOK_S = 5.0  # between two looks at a run: the command that looks takes a second of processor time itself
 # Some 230 jobs a second: far more than two cores put through.
 QUOTA_TPM = 20_000_000
 
@@ -43,7 +44,7 @@ def pause_and_resume(sluice: RunCommand, name: str, rows: int, timeout_s: float)
     deadline = time.monotonic() + timeout_s
     while sluice.status(name)["ended"] < rows // 10:
         assert time.monotonic() < deadline
-        time.sleep(1)
+        time.sleep(LOOK_S)
     sluice("run", "pause", name)
     sluice.until(name, ("paused",), 60)
     while (resting := sluice.status(name))["states"].keys() & {"pending", "running"}:
@@ -71,7 +72,7 @@ def run_through(sluice: RunCommand, name: str, rows: int, record: Record, *, tim
     assert (started["rows"], started["jobs"], started["rejected"], started["read_to_end"]) == (rows, rows, 0, True)
     before = pause_and_resume(sluice, name, rows, timeout_s)
     began = time.monotonic()
-    ended = sluice.until(name, ("ended",), timeout_s, every_s=1.0 if rows < 10_000 else 5.0)
+    ended = sluice.until(name, ("ended",), timeout_s, every_s=LOOK_S)
     speed = (rows - before) / (time.monotonic() - began)
     assert ended["states"] == {"succeeded": rows}
     done = sluice("results", "export", name, "--to", f"{name}-results.csv")
