@@ -30,8 +30,6 @@ _MOST_MINUTES = 4.0
 _FORGOTTEN_S = 75.0
 _LARGE = 0.02  # of the tokens per minute
 _LARGE_KEPT = 16
-# Times what started in slow start: less would hold back bursts after a quiet minute.
-_FIRST_RATE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ class Admission:
             pump.start_rate.forget()
             return slow, None
         if was_slow:
-            pump.start_rate.begin(_FIRST_RATE * pump.slow_start.starts_per_s, now_s)
+            pump.start_rate.begin(pump.slow_start.starts_per_s, now_s)
         pump.start_rate.hear(pump.slow_start.starts, pump.slow_start.misses, open_calls.overdue, now_s)
         return None, pump.start_rate.most(open_calls.overdue, now_s)
 

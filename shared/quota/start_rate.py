@@ -13,6 +13,7 @@ from typing import Any
 AHEAD_S = 7.0
 """Starts are booked so far ahead. Less than the horizon of the quota: what is booked at too high a rate is missed."""
 _STEP_S = 10.0  # until a change has shown: its bookings start AHEAD_S later, and are missed after the tolerance
+_FIRST = 5.0  # times what started in slow start: less would hold back bursts after a quiet minute
 _FAST, _SLOW = 1.6, 1.1
 _AFTER_LOSS = 0.85
 _LOWEST_PER_S = 0.5
@@ -21,6 +22,7 @@ _FEW_MISSES = 3
 _FEW_OVERDUE = 8
 _MISSED_SHARE = 0.05
 _BACKLOG_S = 1.5
+_MISS_COST = 1 / 3  # of a call's: two or three table requests of eight
 _TOLERANCE_S = 2.5  # a booking is missed so long after its start at the earliest, about
 
 
@@ -43,9 +45,10 @@ class StartRate:
     heard_from_s: float = 0.0
     next_s: float = 0.0
 
-    def begin(self, per_s: float, now_s: float) -> None:
-        """Slow start is over: the workers take at least so many a second."""
-        self.per_s, self.changed_s = max(_LOWEST_PER_S, per_s), now_s
+    def begin(self, seen_per_s: float, now_s: float) -> None:
+        """Slow start is over: the workers took so many a second, and had no more to take."""
+        self.good_per_s = max(_LOWEST_PER_S, seen_per_s)
+        self.per_s, self.changed_s = _FIRST * self.good_per_s, now_s
 
     def forget(self) -> None:
         """The workers may be others by now."""
@@ -65,9 +68,7 @@ class StartRate:
             return
         if self._behind(overdue) and now_s - self.changed_s < _STEP_S:
             return  # what was booked at the former rate isn't through yet
-        # In the others the workers were busy with what came too late.
-        best = sorted(starts.values())[len(starts) // 2 :]
-        took_per_s = sum(best) / len(best)
+        took_per_s = _taken_per_s(starts, misses)
         safe_per_s = max(min(took_per_s, self.per_s or took_per_s), self.good_per_s or 0.0)
         if self.good_per_s or self.ceiling_per_s:  # else the first rate was a guess, and says nothing of what is much
             self.ceiling_per_s = self.per_s
@@ -124,3 +125,10 @@ class StartRate:
 
     def _behind(self, overdue: int) -> bool:
         return self.per_s is not None and overdue > max(_FEW_OVERDUE, _BACKLOG_S * self.per_s)
+
+
+def _taken_per_s(starts: dict[int, int], misses: dict[int, int]) -> float:
+    """What the workers can do, by the better half of the seconds. Each miss kept them busy, too, if not for as long."""
+    taken = sorted(count + _MISS_COST * misses.get(second, 0) for second, count in starts.items())
+    best = taken[len(taken) // 2 :]
+    return sum(best) / len(best)

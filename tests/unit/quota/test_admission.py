@@ -98,7 +98,7 @@ def test_a_rate_that_binds_waits_for_the_next_cycle_unless_more_is_left_to_be_he
     for heard, after_s in ((Heard(settled=settled[1:]), 5), (Heard(settled=settled), 0.65)):
         pump = Pump()
         state = PumpState.from_dict(pump.state)
-        state.start_rate.begin(10.0, START_S)
+        state.start_rate.begin(2.0, START_S)
         pump.state = state.as_dict()
         plan, result = pump.cycle([_queue(300)], heard)
         assert (len(plan.jobs), plan.bound) == (70, True)

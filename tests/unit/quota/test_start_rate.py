@@ -94,7 +94,7 @@ def test_workers_that_are_slower_than_the_quota_are_kept_busy(per_s: float, miss
 def test_fewer_workers_slow_the_pump_and_more_speed_it_up() -> None:
     workers = drive(lambda at_s: 10 if 150 <= at_s < 300 else 40, 480)
     assert started(workers, 100, 150) >= 0.8 * 50 * 40
-    assert started(workers, 200, 300) >= 0.8 * 100 * 10
+    assert started(workers, 200, 300) >= 0.7 * 100 * 10
     assert started(workers, 420, 480) >= 0.8 * 60 * 40
 
 
@@ -111,8 +111,8 @@ def test_nothing_is_bound_until_something_is_known() -> None:
 def test_what_is_late_makes_it_fall_to_what_was_taken() -> None:
     rate = StartRate()
     rate.hear({int(START_S): 20, int(START_S) + 1: 30}, {int(START_S) + 1: 30}, 0, START_S + 2)
-    assert rate.per_s == pytest.approx(0.85 * 30)
-    assert rate.most(0, START_S + 2) == 178  # 7 s of them
+    assert rate.per_s == pytest.approx(0.85 * (30 + 30 / 3))
+    assert rate.most(0, START_S + 2) == 238  # 7 s of them
     assert rate.most(60, START_S + 2) == 0, "the workers are behind"
 
 
