@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.stack_parts import AZURITE, MODEL, SERVICE_BUS
+from tests.e2e.conftest import System
 from tests.support.run_command import RunCommand
 from tests.support.stack import stack
 
