@@ -4,7 +4,7 @@ A message that waits for a worker for longer than the tolerance has missed its b
 start than the workers can take, most would be missed, and each costs a worker time. So the starts that are booked are
 spread at a rate that is learnt as TCP learns its (RFC 5681): it grows while nothing is late, fast until it was too much
 for the first time and slowly from then on, and falls to below what the workers took when too much came late. Where the
-quota is the bottleneck the rate binds nothing.
+quota is the bottleneck the rate hardly binds: it spreads the first seconds of a burst.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class StartRate:
 
     per_s: at most so many calls start a second; None where nothing is known of the workers, and nothing was missed.
     good_per_s: a lower rate at which nothing was missed; None where it isn't known since the last fall.
-    ceiling_per_s: a rate that was too much; None where none was.
+    ceiling_per_s: the last rate that was too much; None where none was.
     changed_s: when it changed last.
     heard_from_s: misses before this don't count: they are of bookings made at a former rate.
     next_s: where the line of starts that are booked ends.
@@ -59,7 +59,7 @@ class StartRate:
 
         Args:
             starts, misses: of the last seconds, by second.
-            overdue: bookings whose start is over a second past, and of which nothing was heard.
+            overdue: see OpenCalls.
         """
         started = sum(starts.values())
         missed = sum(count for second, count in misses.items() if second >= self.heard_from_s)
@@ -70,14 +70,13 @@ class StartRate:
             return  # what was booked at the former rate isn't through yet
         took_per_s = _taken_per_s(starts, misses)
         safe_per_s = max(min(took_per_s, self.per_s or took_per_s), self.good_per_s or 0.0)
-        if self.good_per_s or self.ceiling_per_s:  # else the first rate was a guess, and says nothing of what is much
-            self.ceiling_per_s = self.per_s
+        self.ceiling_per_s = self.per_s
         self.per_s = max(_LOWEST_PER_S, _AFTER_LOSS * safe_per_s)
         self.good_per_s, self.changed_s = None, now_s
         self.heard_from_s = max(now_s, self.next_s) + _TOLERANCE_S
 
     def most(self, overdue: int, now_s: float) -> int | None:
-        """How many more may be booked now; None for any number. None while the workers are behind."""
+        """How many more may be booked now; None for any number."""
         if self.per_s is None:
             return None
         if self._behind(overdue):
