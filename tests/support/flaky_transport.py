@@ -20,7 +20,7 @@ class FlakyTransport(AioHttpTransport):
     def __init__(
         self, rng: random.Random, lost: float, unanswered: float, methods: Sequence[str] = ("POST", "PUT", "DELETE")
     ) -> None:
-        super().__init__()
+        super().__init__(use_env_settings=False)
         self._rng = rng
         self._lost = lost
         self._unanswered = unanswered

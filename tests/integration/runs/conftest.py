@@ -138,7 +138,7 @@ class World:
 
 @pytest.fixture
 async def world(shared_azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    sent, kill = Sent(), KillTransport()
+    sent, kill = Sent(), KillTransport(use_env_settings=False)
 
     def tables(connection: Connection) -> TableServiceClient:
         return TableServiceClient.from_connection_string(connection.connection_string or "", transport=kill)
