@@ -32,7 +32,7 @@ from shared.storage.payloads import PayloadStore
 from shared.telemetry.events import log_event
 
 FEEDING_S = 1.0
-"""Until the next turn while there is something to feed."""
+"""Until the next turn while there is something to feed, and room for it."""
 WAITING_S = 3.0
 _SPOOL_IDLE = timedelta(minutes=2)
 _CLAIM = timedelta(seconds=60)
@@ -277,7 +277,7 @@ def _envelope(run: Run, job_id: str) -> Envelope:
 def _pause_s(run: Run, head: Head, fed: int, now: datetime) -> float | None:
     """When the next turn is due; None where somebody else has to come first."""
     if head.open and (head.state is not RunState.PAUSED or _moves(head)):
-        return FEEDING_S if fed or head.fed < run.spool.parts or run.spool.reading else WAITING_S
+        return FEEDING_S if fed or run.spool.reading else WAITING_S
     if head.state is not RunState.RUNNING:
         return None
     if fed or head.fed < run.spool.parts or run.wish.retries > head.retried or run.spool.reading:
