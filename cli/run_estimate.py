@@ -14,8 +14,8 @@ from cli.console import EXIT_OK, out
 from cli.quota import quota_facts
 from cli.run_estimate_steps import CHUNK, OVERHEAD_S, estimate_steps, known_quota, spinner, until
 from cli.run_start import Source, show_mapping
-from cli.run_view import cost_of
 from shared.bootstrap import Backend
+from shared.bootstrap.runs import rates_of
 from shared.jobs.feedback import FeedbackJob
 from shared.runs.estimate import Quota, duration_s
 from shared.runs.parts import PartRow
@@ -79,7 +79,7 @@ async def estimate(system: Backend, source: Source, *, as_json: bool) -> int:
                 progress.update(task, rows=found.rows)
     known = await known_quota(system, deployment, quota)
     took_s = duration_s(found.jobs, found.charged_tokens, known, OVERHEAD_S)
-    cost = cost_of(system, source.kind, found.input_tokens, found.output_tokens)
+    cost = rates_of(system.settings, source.kind).of(found.input_tokens, found.output_tokens)
     facts = _facts(found, known, took_s, cost, system.settings.runs.currency, quota["error"])
     if as_json:
         out.print_json(json.dumps(facts))

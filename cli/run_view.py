@@ -18,7 +18,7 @@ from rich.table import Table
 from cli.console import EXIT_JOBS_FAILED, EXIT_OK, err, out
 from cli.tables import FirstThatFits
 from shared.bootstrap import Backend
-from shared.bootstrap.runs import price_of
+from shared.bootstrap.runs import rates_of
 from shared.jobs.record import JobState
 from shared.runs.progress import RunProgress, progress_of
 from shared.runs.rows import RunState
@@ -42,14 +42,9 @@ class RunView:
 async def view_of(system: Backend, name: str) -> RunView:
     """Read a run. Raises UnknownRunError."""
     run = await system.runs.store.get(name)
-    cost = cost_of(system, run.spool.kind, run.head.tally.input_tokens, run.head.tally.output_tokens)
+    tally = run.head.tally
+    cost = rates_of(system.settings, run.spool.kind).of(tally.input_tokens, tally.output_tokens, tally.audio_s)
     return RunView(run, progress_of(run, time.time()), cost, system.settings.runs.currency)
-
-
-def cost_of(system: Backend, kind: str, input_tokens: float, output_tokens: float) -> float | None:
-    """What tokens cost; None where no price is known."""
-    price = price_of(system.settings, kind)
-    return None if price is None else price.of(input_tokens, output_tokens)
 
 
 async def show_list(system: Backend, *, as_json: bool) -> int:
@@ -163,8 +158,8 @@ def _panel(view: RunView) -> Group:
         table.add_row("failures", ", ".join(f"{escape(code)} {count:,}" for code, count in reasons))
     table.add_row("speed", _speed(progress))
     cost = f", {view.cost:,.2f} {view.currency}" if view.cost is not None else ", cost not known: set SLUICE_PRICES"
-    minutes = " (minutes of recordings not among it)" if spool.kind == "audio" else ""
-    table.add_row("tokens", f"{tally.input_tokens:,} in, {tally.output_tokens:,} out{cost}{minutes}")
+    heard = f"{tally.audio_s / 60:,.1f} min of recordings, " if spool.kind == "audio" else ""
+    table.add_row("used", f"{heard}{tally.input_tokens:,} tokens in, {tally.output_tokens:,} out{cost}")
     return Group(bar, table)
 
 

@@ -33,6 +33,32 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """What jobs of a kind cost.
+
+    Attributes:
+        tokens: None where their price isn't known.
+        minute: of recording; None where its price isn't known.
+    """
+
+    tokens: Price | None
+    minute: float | None = None
+
+    def of(self, input_tokens: float, output_tokens: float, audio_s: float = 0.0) -> float | None:
+        """Of so much; None where a price that it takes isn't known."""
+        cost = 0.0
+        if input_tokens or output_tokens:
+            if self.tokens is None:
+                return None
+            cost += self.tokens.of(input_tokens, output_tokens)
+        if audio_s:
+            if self.minute is None:
+                return None
+            cost += audio_s / 60 * self.minute
+        return cost
+
+
+@dataclass(frozen=True, slots=True)
 class RunSettings:
     """How runs are conducted.
 

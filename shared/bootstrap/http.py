@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from shared.bootstrap.app import Services, services
 from shared.bootstrap.backend import now
-from shared.bootstrap.runs import price_of, result_columns
+from shared.bootstrap.runs import rates_of, result_columns
 from shared.bootstrap.status import build_status
 from shared.config import http_settings, table_connection, webhook_queue
 from shared.config_http import HttpSettings
@@ -63,7 +63,7 @@ def build_apis(found: Services) -> Apis:
         control=backend.runs.control,
         results=backend.runs.results,
         uploads=backend.runs.uploads,
-        price_of=lambda kind: price_of(backend.settings, kind),
+        rates_of=lambda kind: rates_of(backend.settings, kind),
         currency=backend.settings.runs.currency,
         now_s=lambda: now().timestamp(),
         fields={kind: result_columns(backend.settings, kind) for kind in backend.kinds},

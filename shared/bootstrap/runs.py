@@ -14,7 +14,7 @@ from shared.jobs.pending import PendingTable
 from shared.jobs.publisher import Publisher
 from shared.jobs.store import JobStore
 from shared.messaging.sender import MessageSender
-from shared.run_settings import Price
+from shared.run_settings import Price, Rates
 from shared.runs.conductor import Conductor, ConductorParts
 from shared.runs.control import RunControl
 from shared.runs.mapping import ColumnMapping
@@ -114,9 +114,11 @@ def runs_of(run_store: RunStore, needs: RunNeeds) -> Runs:
     return Runs(run_store, files, control, spooler, conductor, results, jobs, uploads)
 
 
-def price_of(settings: Settings, kind: str) -> Price | None:
-    """What the tokens of a kind of job cost; None where that isn't set. Of audio jobs those of the analysis."""
-    return prices_of_deployment(settings, settings.reasoner if kind == "reasoning" else settings.chat)[0]
+def rates_of(settings: Settings, kind: str) -> Rates:
+    """What jobs of a kind cost. The tokens of audio jobs are those of the analysis."""
+    tokens, _ = prices_of_deployment(settings, settings.reasoner if kind == "reasoning" else settings.chat)
+    _, minute = prices_of_deployment(settings, settings.transcription) if kind == "audio" else (None, None)
+    return Rates(tokens, minute)
 
 
 def prices_of_deployment(settings: Settings, deployment: DeploymentSettings) -> tuple[Price | None, float | None]:

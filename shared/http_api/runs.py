@@ -11,7 +11,7 @@ from shared.http_api.query import Query
 from shared.http_api.responses import APIResponse
 from shared.http_api.run_exports import Place, RunExport
 from shared.http_api.run_starts import start_run
-from shared.run_settings import Price
+from shared.run_settings import Rates
 from shared.runs.control import RunControl, RunEndedError
 from shared.runs.results import RunResults
 from shared.runs.store import Run, RunStore, UnknownRunError
@@ -29,7 +29,7 @@ class RunsParts:
     """What runs are answered with.
 
     Attributes:
-        price_of: by kind of job; None where no price is known.
+        rates_of: by kind of job.
         now_s: seconds since 1970.
         fields: of results, by kind of job: the columns of an export.
     """
@@ -38,15 +38,15 @@ class RunsParts:
     control: RunControl
     results: RunResults
     uploads: Uploads
-    price_of: Callable[[str], Price | None]
+    rates_of: Callable[[str], Rates]
     currency: str
     now_s: Callable[[], float]
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def cost(self, run: Run) -> float | None:
-        """Of a run's tokens so far; None where no price is known."""
-        price, tally = self.price_of(run.spool.kind), run.head.tally
-        return None if price is None else price.of(tally.input_tokens, tally.output_tokens)
+        """Of a run so far; None where no price is known."""
+        tally = run.head.tally
+        return self.rates_of(run.spool.kind).of(tally.input_tokens, tally.output_tokens, tally.audio_s)
 
 
 class RunsApi:

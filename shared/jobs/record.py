@@ -81,6 +81,7 @@ class JobRecord:
     replay: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    audio_s: float | None = None
     app_id: str | None = None
     priority: Priority = Priority.NORMAL
     run_id: str | None = None

@@ -170,6 +170,7 @@ class _Made:
             self.before,
             input_tokens=self.before.input_tokens + self.model.usage.input_tokens,
             output_tokens=self.before.output_tokens + self.model.usage.output_tokens,
+            audio_s=self.before.audio_s + self.model.audio_s,
             calls=self.before.calls + 1,
             model=self.model.model,
         )

@@ -20,7 +20,7 @@ class StepRecord:
     Attributes:
         output: JSON; where it isn't valid yet, the answer that a repair call is to mend is in `draft`.
         draft, draft_error: see Draft.
-        input_tokens, output_tokens, calls: of all its calls that were answered.
+        input_tokens, output_tokens, audio_s, calls: of all its calls that were answered.
         model: that answered last.
     """
 
@@ -29,6 +29,7 @@ class StepRecord:
     draft_error: str | None = None
     input_tokens: int = 0
     output_tokens: int = 0
+    audio_s: float = 0.0
     calls: int = 0
     model: str | None = None
 

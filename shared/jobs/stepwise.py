@@ -218,6 +218,7 @@ def billed(record: JobRecord, kept: Mapping[str, StepRecord]) -> JobRecord:
         record.updated_at,
         input_tokens=sum(step.input_tokens for step in kept.values()),
         output_tokens=sum(step.output_tokens for step in kept.values()),
+        audio_s=sum(step.audio_s for step in kept.values()) or None,
     )
 
 

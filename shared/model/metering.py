@@ -13,6 +13,7 @@ class MeteredModelClient:
         before_send: given to every call, see ModelClient.
 
     Attributes:
+        audio_s: seconds of sound that were transcribed, as the endpoint says.
         model: that answered last; None while none has.
         remaining_tokens: of the quota, as the last answer said.
     """
@@ -21,6 +22,7 @@ class MeteredModelClient:
         self._wrapped = wrapped
         self._before_send = before_send
         self.usage = Usage(0, 0)
+        self.audio_s = 0.0
         self.model: str | None = None
         self.remaining_tokens: int | None = None
 
@@ -34,6 +36,7 @@ class MeteredModelClient:
         """See TranscriptionClient."""
         transcription = await self._wrapped.transcribe(*args, **kwargs, before_send=self._before_send)
         self._count(transcription)
+        self.audio_s += transcription.duration_s or 0.0
         return transcription
 
     def _count(self, answer: Completion | Transcription) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.jobs.call_needs import Needs
-from shared.run_settings import Price
+from shared.run_settings import Price, Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,4 @@ def money(needs: Needs, price: Price | None, minute_price: float | None) -> floa
         price: of tokens.
         minute_price: of a minute of recording.
     """
-    cost = 0.0
-    if needs.input_tokens or needs.output_tokens:
-        if price is None:
-            return None
-        cost += price.of(needs.input_tokens, needs.output_tokens)
-    if needs.audio_s:
-        if minute_price is None:
-            return None
-        cost += needs.audio_s / 60 * minute_price
-    return cost
+    return Rates(price, minute_price).of(needs.input_tokens, needs.output_tokens, needs.audio_s)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CONCURRENCY = 16
 _TRANSACTION_LIMIT = 100  # operations of one transaction (Table storage)
 _TRANSACTION_BYTES = 3_000_000  # it may have 4 MB (Table storage)
-_COUNTED = ["RowKey", "state", "error_code", "input_tokens", "output_tokens"]
+_COUNTED = ["RowKey", "state", "error_code", "input_tokens", "output_tokens", "audio_s"]
 _PAGE = 1000
 
 

@@ -18,6 +18,7 @@ class Tally:
         states: how many of them are in which state; those without a row are in none.
         reasons: how many failed with which code.
         input_tokens, output_tokens: as billed so far.
+        audio_s: seconds of recordings that were transcribed so far.
     """
 
     jobs: int = 0
@@ -25,6 +26,7 @@ class Tally:
     reasons: Mapping[str, int] = field(default_factory=dict)
     input_tokens: int = 0
     output_tokens: int = 0
+    audio_s: float = 0.0
 
     @classmethod
     def of(cls, jobs: int, rows: Iterable[Mapping[str, Any]]) -> "Tally":
@@ -36,6 +38,7 @@ class Tally:
         states: dict[str, int] = {}
         reasons: dict[str, int] = {}
         tokens = [0, 0]
+        audio_s = 0.0
         for row in rows:
             state = str(row["state"])
             states[state] = states.get(state, 0) + 1
@@ -43,7 +46,8 @@ class Tally:
                 reasons[row["error_code"]] = reasons.get(row["error_code"], 0) + 1
             tokens[0] += row.get("input_tokens") or 0
             tokens[1] += row.get("output_tokens") or 0
-        return cls(jobs, states, reasons, tokens[0], tokens[1])
+            audio_s += row.get("audio_s") or 0.0
+        return cls(jobs, states, reasons, tokens[0], tokens[1], round(audio_s, 3))
 
     @property
     def open(self) -> int:
@@ -64,11 +68,13 @@ class Tally:
             reasons=_sum(self.reasons, other.reasons, sign),
             input_tokens=self.input_tokens + sign * other.input_tokens,
             output_tokens=self.output_tokens + sign * other.output_tokens,
+            audio_s=round(self.audio_s + sign * other.audio_s, 3),
         )
 
     def as_json(self) -> list[Any]:
         """As JSON values, in short."""
-        return [self.jobs, dict(self.states), dict(self.reasons), self.input_tokens, self.output_tokens]
+        tokens = (self.input_tokens, self.output_tokens)
+        return [self.jobs, dict(self.states), dict(self.reasons), *tokens, self.audio_s]
 
     @classmethod
     def from_json(cls, value: list[Any]) -> "Tally":

@@ -15,7 +15,7 @@ def run_facts(run: Run, now_s: float, cost: float | None, currency: str) -> dict
 
     Args:
         now_s: seconds since 1970.
-        cost: of the tokens so far; None where no price is known.
+        cost: so far; None where no price is known.
     """
     spool, head, progress = run.spool, run.head, progress_of(run, now_s)
     return {
@@ -43,6 +43,7 @@ def run_facts(run: Run, now_s: float, cost: float | None, currency: str) -> dict
         "ends_in_s": progress.left_s,
         "input_tokens": head.tally.input_tokens,
         "output_tokens": head.tally.output_tokens,
+        "audio_s": head.tally.audio_s,
         "cost": cost,
         "currency": currency,
     }

@@ -122,6 +122,8 @@ def test_a_run_of_recordings(sluice: RunCommand, record_property: Record) -> Non
     assert said["from"]["calls"] == said["to"]["calls"] == {"whisper": 3}
     assert said["from"]["audio_s"] == pytest.approx(heard_s, abs=0.1)
     assert said["from"]["cost"] == pytest.approx(heard_s / 60 * 0.006, abs=0.0001)
+    assert status["audio_s"] == pytest.approx(heard_s, abs=0.1)
+    assert status["cost"] == pytest.approx(said["from"]["cost"], abs=0.0001)
     record_property(
         "figures",
         f"4 recordings, one of them none, at {TRANSCRIPTION_RPM} requests a minute: {heard_s:.1f} s of sound, "

@@ -45,6 +45,7 @@ class Run(Answer):
     ends_in_s: float | None
     input_tokens: int
     output_tokens: int
+    audio_s: float = Field(description="Seconds of recordings that were transcribed.")
     cost: float | None
     currency: str
     links: RunLinks

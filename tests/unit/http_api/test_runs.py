@@ -21,7 +21,7 @@ from shared.http_api.query import ParameterError
 from shared.http_api.run_exports import Place
 from shared.http_api.run_overview import MOST_RUNS, newest_runs
 from shared.http_api.runs import RunsApi, RunsParts
-from shared.run_settings import Price
+from shared.run_settings import Price, Rates
 from shared.runs.parts import PartRow
 from shared.runs.results import RowResult
 from shared.runs.rows import Head, RunState, Spool, Upload, Wish
@@ -92,7 +92,7 @@ class World(ApiWorld):
             control=nobody,
             results=self.runs,
             uploads=nobody,
-            price_of=lambda kind: Price(0.15, 0.6) if kind == "feedback" else None,
+            rates_of=lambda kind: Rates(Price(0.15, 0.6) if kind == "feedback" else None),
             currency="EUR",
             now_s=lambda: AT.timestamp() + 5,
             fields={"feedback": ["summary", "sentiment.label"]},

@@ -1,12 +1,16 @@
 """Jobs of several calls: rounds, retries, repairs, crashes."""
 
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
 from shared.errors import InvalidOutputError, ModelRequestError, ModelTimeoutError, RateLimitedError
-from shared.jobs.record import JobState
-from shared.messages import RunTicket
+from shared.jobs.record import JobRecord, JobState
+from shared.jobs.step_outputs import StepRecord
+from shared.jobs.stepwise import billed
+from shared.messages import Envelope, RunTicket
+from shared.storage.payloads import Payload
 from tests.support.step_world import StepWorld, TwoRounds
 
 
@@ -24,6 +28,14 @@ async def test_rounds_follow_each_other_and_the_result_is_published_once() -> No
     assert outcome["model"] == "stub-1"
     assert world.kind.called == Counter({"read-1": 1, "read-2": 1, "solve": 1})
     assert world.record().state is JobState.SUCCEEDED
+
+
+def test_what_all_steps_used_is_billed() -> None:
+    record = JobRecord.new("audio", Envelope("j1"), Payload(0, "", inline=""), datetime.now(UTC))
+    kept = {"transcribe-0001": StepRecord(audio_s=60.5), "transcribe-0002": StepRecord(audio_s=3.0)}
+    assert billed(record, kept).audio_s == 63.5
+    after = billed(record, {"solve": StepRecord(input_tokens=7, output_tokens=3)})
+    assert (after.input_tokens, after.output_tokens, after.audio_s) == (7, 3, None)
 
 
 async def test_a_round_holds_nothing_of_the_contents() -> None:

@@ -213,6 +213,15 @@ async def test_the_metered_client_counts_transcriptions_too() -> None:
     await metered.transcribe(AUDIO, "a.flac")
     await metered.transcribe(AUDIO, "a.flac")
     assert (metered.usage, metered.model, sent) == (Usage(28, 90), "chat", [0, 1])
+    assert metered.audio_s == 0, "it bills by tokens"
+
+
+async def test_the_metered_client_counts_seconds() -> None:
+    endpoint = Endpoint(answer(VERBOSE), answer(VERBOSE))
+    metered = MeteredModelClient(endpoint.service())
+    await metered.transcribe(AUDIO, "a.flac")
+    await metered.transcribe(AUDIO, "a.flac")
+    assert metered.audio_s == pytest.approx(16.94)
 
 
 async def test_the_file_is_not_copied() -> None:

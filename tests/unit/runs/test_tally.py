@@ -10,7 +10,12 @@ from tests.unit.cli.test_run_report import NOW
 STATES = st.sampled_from(["pending", "running", "paused", "succeeded", "failed", "cancelled"])
 ROWS = st.lists(
     st.fixed_dictionaries(
-        {"state": STATES, "input_tokens": st.integers(0, 99), "error_code": st.none() | st.sampled_from("ab")}
+        {
+            "state": STATES,
+            "input_tokens": st.integers(0, 99),
+            "audio_s": st.none() | st.integers(1, 10**7).map(lambda ms: ms / 1000),
+            "error_code": st.none() | st.sampled_from("ab"),
+        }
     ),
     max_size=30,
 )
@@ -24,6 +29,10 @@ def test_sums_are_those_of_all_rows(one: list[dict[str, object]], other: list[di
     assert whole.plus(second, -1) == first
     assert Tally.from_json(whole.as_json()) == whole
     assert whole.open + whole.ended == whole.jobs
+
+
+def test_a_tally_of_before_recordings_were_counted_is_read() -> None:
+    assert Tally.from_json([3, {"succeeded": 3}, {}, 30, 3]) == Tally(3, {"succeeded": 3}, {}, 30, 3, 0.0)
 
 
 def test_jobs_without_a_row_have_ended() -> None:
