@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from local.stack_parts import AZURITE, MODEL, SERVICE_BUS
-from tests.e2e.conftest import System
 from tests.support.run_command import RunCommand
 from tests.support.stack import stack
 
@@ -19,7 +18,6 @@ Record = Callable[[str, object], None]
 # 200,000 take two cores one and a half hours: docs/runs.md, "How fast".
 FULL_SIZE = int(os.environ.get("SLUICE_ACCEPT_ROWS", "20000"))
 FILE_SIZE = 200_000
-LOOK_S = 5.0  # between two looks at a run: the command that looks takes a second of processor time itself
 # Some 230 jobs a second: far more than two cores put through.
 QUOTA_TPM = 20_000_000
 
@@ -42,15 +40,10 @@ def exported(path: Path) -> list[dict[str, str]]:
 
 def pause_and_resume(sluice: RunCommand, name: str, rows: int, timeout_s: float) -> int:
     """When a tenth has ended. Returns how many had ended when it went on."""
-    deadline = time.monotonic() + timeout_s
-    while sluice.status(name)["ended"] < rows // 10:
-        assert time.monotonic() < deadline
-        time.sleep(LOOK_S)
+    sluice.wait_for(name, lambda status: status["ended"] >= rows // 10, timeout_s)
     sluice("run", "pause", name)
     sluice.until(name, ("paused",), 60)
-    while (resting := sluice.status(name))["states"].keys() & {"pending", "running"}:
-        assert time.monotonic() < deadline, resting
-        time.sleep(1)
+    resting = sluice.wait_for(name, lambda status: not status["states"].keys() & {"pending", "running"}, timeout_s)
     time.sleep(2)
     assert sluice.status(name)["ended"] == resting["ended"], "nothing ends while a run rests"
     partly = sluice("results", "export", name, "--to", f"{name}-partly.csv", "--ended")
@@ -59,8 +52,8 @@ def pause_and_resume(sluice: RunCommand, name: str, rows: int, timeout_s: float)
     return int(resting["ended"])
 
 
-def run_through(sluice: RunCommand, name: str, rows: int, record: Record, *, rest: bool, timeout_s: float) -> None:
-    """Start, kill -9, start again, pause and resume if wanted, wait, export: each row once, in order."""
+def run_through(sluice: RunCommand, name: str, rows: int, record: Record, timeout_s: float) -> None:
+    """Start, kill -9, start again, pause, resume, wait, export: each row once, in order."""
     comments(sluice.folder / f"{name}.csv", rows)
     start = ("run", "start", "feedback", f"{name}.csv", "--name", name, "--map", "text=Comment,rating=Stars", "--yes")
     first = sluice.start(*start)
@@ -71,11 +64,9 @@ def run_through(sluice: RunCommand, name: str, rows: int, record: Record, *, res
     again = sluice(*start)
     started = sluice.status(name)
     assert (started["rows"], started["jobs"], started["rejected"], started["read_to_end"]) == (rows, rows, 0, True)
-    began, before = time.monotonic(), started["ended"]
-    if rest:
-        before = pause_and_resume(sluice, name, rows, timeout_s)
-        began = time.monotonic()
-    ended = sluice.until(name, ("ended",), timeout_s, every_s=LOOK_S if rest else 1.0)
+    before = pause_and_resume(sluice, name, rows, timeout_s)
+    began = time.monotonic()
+    ended = sluice.until(name, ("ended",), timeout_s)
     speed = (rows - before) / (time.monotonic() - began)
     assert ended["states"] == {"succeeded": rows}
     done = sluice("results", "export", name, "--to", f"{name}-results.csv")
@@ -97,10 +88,9 @@ def run_through(sluice: RunCommand, name: str, rows: int, record: Record, *, res
     ("rows", "timeout_s"),
     [
         pytest.param(2_000, 400, marks=pytest.mark.timeout(500), id="2000"),
-        pytest.param(FULL_SIZE, 7 * 3600, marks=pytest.mark.timeout(8 * 3600), id="full"),
+        pytest.param(FULL_SIZE, 7 * 3600, marks=[pytest.mark.accept, pytest.mark.timeout(8 * 3600)], id="full"),
     ],
 )
-@pytest.mark.accept
 def test_a_run_ends_whole_whatever_interrupts_it(
     rows: int, timeout_s: float, tmp_path: Path, record_property: Record
 ) -> None:
@@ -109,13 +99,7 @@ def test_a_run_ends_whole_whatever_interrupts_it(
         model_args=["--engine", "instant", "--no-limits"],
         host_env={"OPENAI_TOKEN_LIMIT_PER_MINUTE": str(QUOTA_TPM), "FUNCTIONS_WORKER_PROCESS_COUNT": "2"},
     ):
-        run_through(RunCommand(tmp_path), "whole", rows, record_property, rest=True, timeout_s=timeout_s)
-
-
-@pytest.mark.timeout(240)
-def test_a_run_of_some_rows(system: System, unique: str, record_property: Record) -> None:
-    """So few may end before a pause: that is for the larger ones, and for tests/integration/runs."""
-    run_through(RunCommand(system.stack.data.parent), f"some-{unique}", 60, record_property, rest=False, timeout_s=150)
+        run_through(RunCommand(tmp_path), "whole", rows, record_property, timeout_s)
 
 
 @pytest.mark.accept

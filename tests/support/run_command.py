@@ -6,11 +6,14 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.stack_state import running_stack
 from tests.support.command import ROOT, sluice
 
 
@@ -51,13 +54,24 @@ class RunCommand:
         assert done.returncode == 0, done.stderr
         return dict(json.loads(done.stdout))
 
-    def until(self, run: str, states: tuple[str, ...], timeout_s: float, every_s: float = 1.0) -> dict[str, Any]:
+    def until(self, run: str, states: tuple[str, ...], timeout_s: float) -> dict[str, Any]:
         """Wait until a run is in one of these states."""
+        return self.wait_for(run, lambda status: status["state"] in states, timeout_s)
+
+    def wait_for(self, run: str, wanted: Callable[[dict[str, Any]], bool], timeout_s: float) -> dict[str, Any]:
+        """Wait until the status of a run is as wanted: asked for over HTTP, as a command takes a second to start."""
         deadline = time.monotonic() + timeout_s
-        while (status := self.status(run))["state"] not in states:
+        while not wanted(status := self._status_over_http(run)):
             assert time.monotonic() < deadline, status
-            time.sleep(every_s)
+            time.sleep(1.0)
         return status
+
+    def _status_over_http(self, run: str) -> dict[str, Any]:
+        running = running_stack(self.folder / ".sluice")
+        assert running is not None
+        url = f"{running.settings['SLUICE_URL']}/api/runs/{run}"
+        with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310 - loopback
+            return dict(json.load(response))
 
 
 class Running:
