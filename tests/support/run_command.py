@@ -61,17 +61,21 @@ class RunCommand:
     def wait_for(self, run: str, wanted: Callable[[dict[str, Any]], bool], timeout_s: float) -> dict[str, Any]:
         """Wait until the status of a run is as wanted: asked for over HTTP, as a command takes a second to start."""
         deadline = time.monotonic() + timeout_s
-        while not wanted(status := self._status_over_http(run)):
+        while (status := self._status_over_http(run)) is None or not wanted(status):
             assert time.monotonic() < deadline, status
             time.sleep(1.0)
         return status
 
-    def _status_over_http(self, run: str) -> dict[str, Any]:
+    def _status_over_http(self, run: str) -> dict[str, Any] | None:
+        """None where the app doesn't answer: a test may have killed it."""
         running = running_stack(self.folder / ".sluice")
         assert running is not None
         url = f"{running.settings['SLUICE_URL']}/api/runs/{run}"
-        with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310 - loopback
-            return dict(json.load(response))
+        try:
+            with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310 - loopback
+                return dict(json.load(response))
+        except OSError:
+            return None
 
 
 class Running:
