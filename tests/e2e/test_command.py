@@ -64,7 +64,10 @@ async def test_failures_can_be_listed_shown_mended_and_discarded(system: System,
     assert f"{unique}-b" not in system.sluice("errors", "list", "--json", "--limit", "1000").stdout
 
 
-def test_status_counts_queues(system: System) -> None:
+async def test_status_counts_queues(system: System, unique: str) -> None:
+    jobs = {f"{unique}-{n}": b'{"text": "fine"}' for n in range(2)}
+    system.send(jobs)
+    await system.outcomes([*jobs])
     done = system.sluice("status", "--json")
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
