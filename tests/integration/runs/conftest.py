@@ -24,6 +24,7 @@ from shared.jobs.record import JobRecord, JobState
 from shared.messages import OutgoingMessage
 from shared.runs import spooling
 from shared.runs.mapping import ColumnMapping
+from shared.runs.part_jobs import each
 from shared.runs.rows import Spool
 from shared.runs.spooling import RowCheck, Spooled
 from shared.runs.store import Run
@@ -119,12 +120,15 @@ class World:
         dice = dice or random.Random(1)
         publisher = self.system.publisher
         await self.system.pending.remove("gpt-4o-mini", [PendingCall.of(record).key for record in records])
-        for record in records:
+
+        async def end(record: JobRecord) -> None:
             if dice.random() < failing:
                 await publisher.end(await publisher.failed(record, ContentFilteredError("It was refused.")))
             else:
                 billed = record.changed(record.updated_at, input_tokens=10, output_tokens=1)
                 await publisher.end(await publisher.succeeded(billed, {"summary": "x"}, "model"))
+
+        await each(records, end)  # side by side, as workers do
 
     async def waiting(self) -> set[str]:
         """The jobs of this run that are lined up."""

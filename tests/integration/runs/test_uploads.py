@@ -13,6 +13,7 @@ from shared.http_api import run_endpoints
 from shared.http_api.models import Problem
 from shared.http_api.models import Run as RunModel
 from shared.http_api.runs import RunsApi, RunsParts
+from shared.run_settings import Rates
 from shared.runs import reading
 from shared.runs.control import OtherFileError, RunEndedError
 from shared.runs.progress import progress_of
@@ -230,7 +231,7 @@ class Api(ApiWorld):
         super().__init__()
         runs = world.system.runs
         self.runs = RunsApi(
-            RunsParts(runs.store, runs.control, runs.results, runs.uploads, lambda _: None, "USD", lambda: 0.0)
+            RunsParts(runs.store, runs.control, runs.results, runs.uploads, lambda _: Rates(None), "USD", lambda: 0.0)
         )
 
     async def start(self, body: Any, **more: Any) -> tuple[Any, Any]:
