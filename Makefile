@@ -69,7 +69,7 @@ screenshots: setup $(BROWSER)  ## Take the screenshots of the status page for do
 	@$(BIN)/python -m tests.browser.screenshots docs/images
 
 .PHONY: accept
-accept: setup $(GGUF) $(BENCH)/.ready $(BROWSER)  ## Run everything at full size and write docs/acceptance.md (about half an hour)
+accept: setup $(GGUF) $(BENCH)/.ready $(BROWSER)  ## Run everything at full size and write docs/acceptance.md (some three hours)
 	@SLUICE_TEST_GGUF="$$(find $(GGUF) -name '*.gguf' | head -n 1)" $(BIN)/python -m pytest -m accept \
 		-p tests.support.acceptance --acceptance docs/acceptance.md
 

@@ -66,6 +66,19 @@ def telemetry(
 
 
 @app.command()
+def storage(
+    rounds: Annotated[int, typer.Option(help="How often each side is measured.")] = 7,
+    requests: Annotated[int, typer.Option(help="Requests a round.")] = 2_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Processor time of a small request to storage, against the SDK's client as it comes."""
+    from benchmarks.storage import run
+
+    run(rounds, requests, as_json=as_json)
+    raise typer.Exit(EXIT_OK)
+
+
+@app.command()
 def sentiment(
     reviews: Annotated[Path, typer.Argument(help="JSON Lines with text and mean_rating.")], as_json: JsonOption = False
 ) -> None:

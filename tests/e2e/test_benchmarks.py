@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks import host, index, log_calls
+from benchmarks import host, index, log_calls, storage
 from benchmarks.quota.plan import plan_rows
 from benchmarks.quota.runner import run_rows
 from benchmarks.quota.scenario import Scenario
@@ -31,6 +31,14 @@ def test_log_calls(record_property: Callable[[str, object], None]) -> None:
     figures = f"a log call / plain logging with a rotating file = {ratio:.2f} (aim: at most {log_calls.AIM})"
     record_property("figures", figures)
     assert ratio <= log_calls.AIM
+
+
+@pytest.mark.accept
+def test_storage_requests(record_property: Callable[[str, object], None]) -> None:
+    ratio = storage.run(rounds=7, requests=2_000, as_json=False)
+    figures = f"processor time of a request: ours / the SDK's own client = {ratio:.2f} (aim: at most {storage.AIM})"
+    record_property("figures", figures)
+    assert ratio <= storage.AIM
 
 
 @pytest.mark.accept
