@@ -43,7 +43,7 @@ up: setup  ## Run the whole system here until Ctrl-C
 
 .PHONY: test
 test: setup  ## Run the fast test suite (under 10 minutes on 2 cores)
-	@$(BIN)/python -m pytest -m "not accept" -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m "not accept" -n 4 --dist loadfile --no-loadscope-reorder
 
 # A GGUF file that a package ships, to show that such files are really served. Nothing imports the package.
 GGUF := .tools/gguf
