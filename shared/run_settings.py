@@ -18,6 +18,7 @@ DEFAULT_PRICES = (
     "gpt-4.1=2.00/8.00, gpt-4.1-mini=0.40/1.60, gpt-4.1-nano=0.10/0.40, o4-mini=1.10/4.40, whisper=0.006/min"
 )
 _MINUTE = "min"
+_STEPWISE_SHARE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,10 @@ class RunSettings:
     minute_prices: Mapping[str, float]
     currency: str
 
+    def window_of(self, *, stepwise: bool) -> int:
+        """Of a kind of jobs. Those of several calls all begin at once, and a pause doesn't reach what has begun."""
+        return max(1, self.window // _STEPWISE_SHARE) if stepwise else self.window
+
 
 def turns_queue(reader: Reader) -> str:
     """The queue of turns. Needed when the app is indexed."""
@@ -99,7 +104,8 @@ def read_run_settings(reader: Reader) -> RunSettings:
         low=1,
         high=100_000,
         unit="rows",
-        effect="rows of a run that are jobs at a time, about; the others wait outside of the queues",
+        effect="rows of a run that are jobs at a time, about (a tenth of it of jobs of several calls); the others wait "
+        "outside of the queues",
     )
     queue = turns_queue(reader)
     containers = runs.names(

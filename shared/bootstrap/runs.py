@@ -105,7 +105,7 @@ def runs_of(run_store: RunStore, needs: RunNeeds) -> Runs:
             reach=reach,
             failed_jobs=needs.failed_jobs,
             reader=reader,
-            window=needs.settings.runs.window,
+            windows={kind: needs.settings.runs.window_of(stepwise=kind in stepwise) for kind in needs.kinds},
             clock=_now,
         )
     )

@@ -51,7 +51,7 @@ class ConductorParts:
     """What the conductor works with.
 
     Attributes:
-        window: jobs that are fed and haven't ended, about.
+        windows: jobs of a run that are fed and haven't ended, about, by kind.
     """
 
     runs: RunStore
@@ -62,7 +62,7 @@ class ConductorParts:
     reach: Reach
     failed_jobs: FailedJobs
     reader: UploadReader
-    window: int
+    windows: Mapping[str, int]
     clock: Callable[[], datetime]
 
 
@@ -222,7 +222,8 @@ class Conductor:
         fed = 0
         under_way = sum(tally.open for tally in head.open.values())
         room = min(_PARTS_A_TURN, _MOST_OPEN - len(head.open))
-        while head.fed < run.spool.parts and under_way < self._parts.window and fed < room:
+        window = self._parts.windows[run.spool.kind]
+        while head.fed < run.spool.parts and under_way < window and fed < room:
             count = await self._feed_part(run, head.fed)
             tally = Tally(count, {str(JobState.PENDING): count} if count else {})
             head = replace(head, fed=head.fed + 1, open={**head.open, head.fed: tally})

@@ -67,11 +67,20 @@ class InstantEngine(Engine):
     @override
     async def transcribe(self, audio: bytes, prompt: str | None = None) -> Transcript:
         """See Engine."""
-        return Transcript((Segment(0.0, 1.0, f" {_TEXT}"),), 1.0)
+        return Transcript((Segment(0.0, 1.0, f" {_TEXT}"),), flac_duration_s(audio) or 1.0)
 
     @override
     async def close(self) -> None:
         """See Engine."""
+
+
+def flac_duration_s(audio: bytes) -> float | None:
+    """Seconds, as a FLAC file says (RFC 9639, section 8.2); None where it doesn't, or for another file."""
+    if len(audio) < 26 or audio[:4] != b"fLaC":
+        return None
+    facts = int.from_bytes(audio[18:26])  # 20 bits of sample rate, 8 of channels and depth, 36 of samples
+    rate_hz, samples = facts >> 44, facts & (1 << 36) - 1
+    return samples / rate_hz if rate_hz and samples else None
 
 
 def _direction(text: str) -> list[float]:
