@@ -75,7 +75,8 @@ def run_through(sluice: RunCommand, name: str, rows: int, record: Record, *, res
     if rest:
         before = pause_and_resume(sluice, name, rows, timeout_s)
         began = time.monotonic()
-    ended = sluice.until(name, ("ended",), timeout_s, every_s=LOOK_S if rest else 1.0)
+    look_s = 1.0 if not rest else LOOK_S if rows < 10_000 else 30.0
+    ended = sluice.until(name, ("ended",), timeout_s, every_s=look_s)
     speed = (rows - before) / (time.monotonic() - began)
     assert ended["states"] == {"succeeded": rows}
     done = sluice("results", "export", name, "--to", f"{name}-results.csv")
