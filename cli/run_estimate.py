@@ -2,17 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from rich.table import Table
 
 from cli.console import EXIT_OK, out
 from cli.quota import quota_facts
-from cli.run_estimate_steps import CHUNK, OVERHEAD_S, estimate_steps, known_quota, spinner, until
+from cli.run_estimate_steps import OVERHEAD_S, checked, estimate_steps, known_quota, spinner, until
 from cli.run_start import Source, show_mapping
 from shared.bootstrap import Backend
 from shared.bootstrap.runs import rates_of
@@ -73,7 +71,7 @@ async def estimate(system: Backend, source: Source, *, as_json: bool) -> int:
         check = RowCheck(kind, system.lines[source.kind], mapping)
         with spinner("counting tokens") as progress:
             task = progress.add_task("", rows=0)
-            while chunk := await asyncio.to_thread(_checked, dataset.rows, check):
+            while chunk := await asyncio.to_thread(checked, dataset.rows, check):
                 for row in chunk:
                     found.add(row, kind.max_tokens, output_tokens)
                 progress.update(task, rows=found.rows)
@@ -86,10 +84,6 @@ async def estimate(system: Backend, source: Source, *, as_json: bool) -> int:
     else:
         out.print(_table(facts))
     return EXIT_OK
-
-
-def _checked(rows: Iterator[Any], check: RowCheck) -> list[PartRow]:
-    return [check.check(row) for row in islice(rows, CHUNK)]
 
 
 def _usual_output(quota: dict[str, Any], kind: FeedbackJob) -> float:

@@ -21,20 +21,20 @@ from shared.audio.prepare import AudioLimits, measure
 from shared.audio.workspace import workspace
 from shared.bootstrap import Backend, deployments
 from shared.bootstrap.kinds import audio_files
-from shared.bootstrap.runs import prices_of_deployment
+from shared.bootstrap.runs import rates_of_deployment
 from shared.errors import PermanentError
 from shared.jobs.audio import AudioJob
 from shared.jobs.audio_estimate import SPEECH_WORDS_A_MINUTE, transcription_needs
 from shared.jobs.call_needs import Needs, NeedsRange
 from shared.jobs.reasoning import ReasoningJob
 from shared.messages import to_json
-from shared.runs.estimate import Quota, latest_s, money
+from shared.runs.estimate import Quota, latest_s
 from shared.runs.parts import PartRow
 from shared.runs.spooling import RowCheck
 
 OVERHEAD_S = 5.0
 """From the last start to the last end, and of the slow start."""
-CHUNK = 1_000
+_CHUNK = 1_000
 _BACKLOG_LIMIT = 100_000
 _ONE_AFTER_ANOTHER = "The calls of a job follow each other: how long the model takes for each comes on top."
 _NOT_REPEATED = "Calls that are repeated, as an answer was invalid or the model failed, are in neither."
@@ -76,7 +76,7 @@ async def estimate_steps(system: Backend, source: Source, *, as_json: bool) -> i
         counting = _Counting(system, source, found)
         with spinner("measuring recordings" if source.kind == "audio" else "counting tokens") as progress:
             task = progress.add_task("", rows=0)
-            while chunk := await asyncio.to_thread(_checked, dataset.rows, check):
+            while chunk := await asyncio.to_thread(checked, dataset.rows, check):
                 await counting.count(chunk)
                 progress.update(task, rows=found.rows)
     known = {name: await known_quota(system, name, quotas[name]) for name in found.needs}
@@ -172,8 +172,9 @@ def spinner(doing: str) -> Progress:
     return Progress(*columns, console=err, transient=True)
 
 
-def _checked(rows: Iterator[Any], check: RowCheck) -> list[PartRow]:
-    return [check.check(row) for row in islice(rows, CHUNK)]
+def checked(rows: Iterator[Any], check: RowCheck) -> list[PartRow]:
+    """The next rows of a file, with what is wrong with each; none at its end."""
+    return [check.check(row) for row in islice(rows, _CHUNK)]
 
 
 def _facts(system: Backend, kind: str, found: StepsEstimate, known: Mapping[str, Quota]) -> dict[str, Any]:
@@ -200,7 +201,10 @@ def _facts(system: Backend, kind: str, found: StepsEstimate, known: Mapping[str,
 
 def _bound(system: Backend, needs: Mapping[str, Needs], known: Mapping[str, Quota]) -> dict[str, Any]:
     settings = deployments(system.settings)
-    costs = [money(one, *prices_of_deployment(system.settings, settings[name])) for name, one in needs.items()]
+    costs = [
+        rates_of_deployment(system.settings, settings[name]).of(one.input_tokens, one.output_tokens, one.audio_s)
+        for name, one in needs.items()
+    ]
     took_s = latest_s(((one, known[name]) for name, one in needs.items()), OVERHEAD_S)
     return {
         "calls": {name: one.calls for name, one in needs.items()},

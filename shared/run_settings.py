@@ -35,7 +35,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What jobs of a kind cost.
+    """What jobs of a kind, or calls of a deployment, cost.
 
     Attributes:
         tokens: None where their price isn't known.

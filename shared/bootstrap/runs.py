@@ -14,7 +14,7 @@ from shared.jobs.pending import PendingTable
 from shared.jobs.publisher import Publisher
 from shared.jobs.store import JobStore
 from shared.messaging.sender import MessageSender
-from shared.run_settings import Price, Rates
+from shared.run_settings import Rates
 from shared.runs.conductor import Conductor, ConductorParts
 from shared.runs.control import RunControl
 from shared.runs.mapping import ColumnMapping
@@ -116,15 +116,16 @@ def runs_of(run_store: RunStore, needs: RunNeeds) -> Runs:
 
 def rates_of(settings: Settings, kind: str) -> Rates:
     """What jobs of a kind cost. The tokens of audio jobs are those of the analysis."""
-    tokens, _ = prices_of_deployment(settings, settings.reasoner if kind == "reasoning" else settings.chat)
-    _, minute = prices_of_deployment(settings, settings.transcription) if kind == "audio" else (None, None)
-    return Rates(tokens, minute)
+    rates = rates_of_deployment(settings, settings.reasoner if kind == "reasoning" else settings.chat)
+    if kind == "audio":
+        return Rates(rates.tokens, rates_of_deployment(settings, settings.transcription).minute)
+    return rates
 
 
-def prices_of_deployment(settings: Settings, deployment: DeploymentSettings) -> tuple[Price | None, float | None]:
-    """What a deployment's tokens and its minutes of recording cost; None where that isn't set."""
+def rates_of_deployment(settings: Settings, deployment: DeploymentSettings) -> Rates:
+    """What a deployment's tokens and its minutes of recording cost."""
     model = deployment.openai.base_model or deployment.openai.deployment or ""
-    return settings.runs.prices.get(model), settings.runs.minute_prices.get(model)
+    return Rates(settings.runs.prices.get(model), settings.runs.minute_prices.get(model))
 
 
 def result_columns(settings: Settings, kind: str) -> list[str]:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.jobs.call_needs import Needs
-from shared.run_settings import Price, Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +52,3 @@ def latest_s(needs: Iterable[tuple[Needs, Quota]], overhead_s: float = 0.0) -> f
     Jobs whose calls follow each other take longer where there are few of them: each waits for its own.
     """
     return max((duration_s(n.calls, n.charged_tokens, quota, overhead_s) for n, quota in needs), default=0.0)
-
-
-def money(needs: Needs, price: Price | None, minute_price: float | None) -> float | None:
-    """What calls of one deployment cost; None where a price that it takes isn't known.
-
-    Args:
-        price: of tokens.
-        minute_price: of a minute of recording.
-    """
-    return Rates(price, minute_price).of(needs.input_tokens, needs.output_tokens, needs.audio_s)

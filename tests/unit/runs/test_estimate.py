@@ -6,8 +6,8 @@ import pytest
 from shared.config_reader import Reader
 from shared.errors import ConfigurationError
 from shared.jobs.call_needs import Needs
-from shared.run_settings import Price, read_run_settings
-from shared.runs.estimate import Quota, duration_s, latest_s, money
+from shared.run_settings import Price, Rates, read_run_settings
+from shared.runs.estimate import Quota, duration_s, latest_s
 
 ROOT = Path(__file__).parents[3]
 
@@ -33,11 +33,12 @@ def test_of_several_deployments_the_latest_counts() -> None:
 
 
 def test_money_is_of_tokens_and_of_minutes() -> None:
-    assert money(Needs(1, 9, 2_000_000, 1_000_000), Price(0.15, 0.60), None) == pytest.approx(0.9)
-    assert money(Needs(1, 1, audio_s=90), None, 0.006) == pytest.approx(0.009)
-    assert money(Needs(1, 9, 1, 1), None, 0.006) is None
-    assert money(Needs(1, 1, audio_s=90), Price(1, 1), None) is None
-    assert money(Needs(), None, None) == 0
+    assert Rates(Price(0.15, 0.60)).of(2_000_000, 1_000_000) == pytest.approx(0.9)
+    assert Rates(None, 0.006).of(0, 0, 90) == pytest.approx(0.009)
+    assert Rates(Price(1, 1), 0.006).of(500_000, 500_000, 60) == pytest.approx(1.006)
+    assert Rates(None, 0.006).of(1, 1) is None
+    assert Rates(Price(1, 1)).of(0, 0, 90) is None
+    assert Rates(None).of(0, 0) == 0
 
 
 def test_prices_are_of_a_million_tokens() -> None:
